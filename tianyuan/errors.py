@@ -1,0 +1,69 @@
+"""Exceptions. Each is a ``TianyuanError`` plus the builtin a caller would expect to catch."""
+
+
+class TianyuanError(Exception):
+    """Base of every error that Tianyuan raises on purpose."""
+
+
+class ArrayTypeError(TianyuanError, TypeError):
+    """Types, dtypes or shapes that do not fit: ``mul takes equal dtypes, got f32[3] and f64[3]``."""
+
+
+class ShapeError(ArrayTypeError, ValueError):
+    """Shapes, axes or sizes that do not fit."""
+
+
+class OutOfBoundsError(TianyuanError, IndexError):
+    """An index outside its axis: names the index, the axis, its size and the user's line."""
+
+
+class NoRuleError(TianyuanError, NotImplementedError):
+    """A primitive lacks the rule a transformation needs."""
+
+
+class VerificationError(TianyuanError, ValueError):
+    """A Program breaks an invariant; the message shows the faulty line."""
+
+
+class ParseError(TianyuanError, ValueError):
+    """Text that is not a Program; the message shows line and column."""
+
+
+class LeakedTracerError(TianyuanError, RuntimeError):
+    """A traced value used after its trace has ended."""
+
+
+class ConcretizationError(TianyuanError, TypeError):
+    """Python needs a value that is not known while tracing (``if``, ``int``, ``float``)."""
+
+
+class TreeError(TianyuanError, ValueError, TypeError):
+    """Pytrees whose structures do not match, or a node that is not a pytree."""
+
+
+class KeyReuseError(TianyuanError, ValueError):
+    """A random key consumed twice."""
+
+
+class KeyReuseWarning(UserWarning):
+    """A random key consumed twice in one traced program."""
+
+
+class DonatedArrayError(TianyuanError, RuntimeError):
+    """An array used after it was donated."""
+
+
+class MachineError(TianyuanError, RuntimeError):
+    """A device that is missing or cannot run what was asked."""
+
+
+class SettingError(TianyuanError, ValueError):
+    """A setting or an environment variable with a value that makes no sense."""
+
+
+class RecordError(TianyuanError, ValueError):
+    """A run folder, checkpoint or saved program that is damaged, foreign or incomplete."""
+
+
+class DataDependentShapeError(TianyuanError, TypeError):
+    """A result shape that depends on values, asked for while tracing."""
