@@ -233,9 +233,46 @@ class Threefry:
     """u32 words (k0, k1, c0, c1), element by element, to the two words of Threefry-2x32 with 20 rounds."""
 
 
-@frozen
-class Loop:
-    """Control flow over nested Programs; the primitive itself says which. See ``tianyuan.control``."""
+@frozen(eq=False)
+class Scan:
+    """A counted loop. ``body`` is a Program: (consts, carries, slices of xs) -> (carries, slices of ys).
+
+    Arguments: consts, initial carries, xs (each with a leading axis of ``length``). Results: final carries,
+    ys stacked along a new leading axis. ``reverse`` runs t from length-1 down; ys[t] belongs to xs[t].
+    """
+
+    body: Any
+    length: int
+    reverse: bool
+    consts: int
+    carries: int
+
+
+@frozen(eq=False)
+class While:
+    """``while cond(cond_consts, carry): carry = body(body_consts, carry)``.
+
+    Arguments: cond_consts, body_consts, carry. ``cond`` gives one bool[]. Results: the carry.
+    """
+
+    cond: Any
+    body: Any
+    cond_consts: int
+    body_consts: int
+
+
+@frozen(eq=False)
+class Branch:
+    """Run ``programs[index]`` on the operands; the first argument is the index, i64[], already in bounds."""
+
+    programs: tuple[Any, ...]
+
+
+@frozen(eq=False)
+class Call:
+    """Run ``program`` on the arguments as a region of its own: nothing outside is merged with its inside."""
+
+    program: Any
 
 
 @frozen
@@ -271,7 +308,10 @@ Lowering = (
     | Scatter
     | Sort
     | Threefry
-    | Loop
+    | Scan
+    | While
+    | Branch
+    | Call
     | Extern
     | Check
 )

@@ -1,0 +1,178 @@
+"""The immutable array: the one class behind concrete, dual, batched and staged values.
+
+It knows its type and, when concrete, the machine that holds its bytes. Its operators call a table
+that ``tianyuan.functions`` installs once; a machine fills the slots but never defines its own class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tianyuan.errors import ArrayTypeError, TianyuanError
+from tianyuan.types import ArrayType, DType
+
+Operator = Callable[..., Any]
+
+
+class Array:
+    """An immutable, contiguous, row-major array (or a traced value that stands for one)."""
+
+    __slots__ = ("type", "owner", "address", "device_name", "literal", "__weakref__")
+    __array_ufunc__ = None  # NumPy on the left defers to us
+    __hash__ = None  # pyright: ignore[reportAssignmentType]  (== is element-wise)
+
+    type: ArrayType
+    owner: Any  # keeps the bytes alive; None once donated
+    address: int
+    device_name: str
+    literal: bool  # made from a Python number in a program's text
+
+    def __init__(
+        self, type: ArrayType, owner: Any, address: int, device_name: str = "cpu", literal: bool = False
+    ) -> None:
+        self.type = type
+        self.owner = owner
+        self.address = address
+        self.device_name = device_name
+        self.literal = literal
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents of the axes."""
+        return self.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many axes."""
+        return len(self.type.shape)
+
+    @property
+    def size(self) -> int:
+        """How many elements."""
+        return self.type.size
+
+    @property
+    def device(self) -> Any:
+        """Where the bytes are."""
+        return OPERATORS["device"](self)
+
+    def known(self) -> Array:
+        """The concrete array behind this one, or ConcretizationError (tracers override)."""
+        return self
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        value = OPERATORS["to_numpy"](self.known())
+        converted = value if dtype is None else value.astype(dtype, copy=False)
+        return converted.copy() if copy and converted is value else converted
+
+    def _item(self) -> Any:
+        if self.shape:
+            raise TypeError(f"only a 0-d array is one Python number, got {self.type}")
+        return np.asarray(self)[()].item()
+
+    def item(self) -> Any:
+        """The value of an array of one element, as a Python number."""
+        if self.size != 1:
+            raise TypeError(f"item() takes an array of one element, got {self.type}")
+        return np.asarray(self).reshape(())[()].item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return np.asarray(self).tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self._item())
+
+    def __int__(self) -> int:
+        return int(self._item())
+
+    def __float__(self) -> float:
+        return float(self._item())
+
+    def __complex__(self) -> complex:
+        return complex(self._item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"only an integer array is an index, got {self.type}")
+        return int(self._item())
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise ArrayTypeError("arrays are immutable: write x = x.at[index].set(value)")
+
+    def __copy__(self) -> Array:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self
+
+    def __reduce__(self) -> Any:
+        return OPERATORS["from_bytes"], (np.asarray(self).tobytes(), self.dtype.name, self.shape)
+
+    def __repr__(self) -> str:
+        return OPERATORS["repr"](self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in METHODS:
+            return METHODS[name].__get__(self, Array)
+        raise AttributeError(f"an Array has no attribute {name!r}")
+
+
+OPERATORS: dict[str, Operator] = {}
+METHODS: dict[str, Any] = {}
+
+_BINARY = (
+    "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+)
+_COMPARE = "eq ne lt le gt ge".split()
+_UNARY = "neg pos abs invert".split()
+
+
+def _binary(name: str, reflected: bool) -> Operator:
+    def method(self: Array, other: Any) -> Any:
+        operate = OPERATORS[name]
+        try:
+            return operate(other, self) if reflected else operate(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    return method
+
+
+class NotAnOperand(TianyuanError):
+    """Raised by operator functions for operands that are no array or number: Python then tries the other."""
+
+
+def _unary(name: str) -> Operator:
+    def method(self: Array) -> Any:
+        return OPERATORS[name](self)
+
+    return method
+
+
+for _name in _BINARY:
+    setattr(Array, f"__{_name}__", _binary(_name, False))
+    setattr(Array, f"__r{_name}__", _binary(_name, True))
+for _name in _COMPARE:
+    setattr(Array, f"__{_name}__", _binary(_name, False))
+for _name in _UNARY:
+    setattr(Array, f"__{_name}__", _unary(_name))
+Array.__getitem__ = lambda self, index: OPERATORS["getitem"](self, index)  # pyright: ignore
