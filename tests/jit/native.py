@@ -8,6 +8,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
+
 from tianyuan_jit.contraction import LAYOUT, library
 
 CPUS = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "sse2": "x86-64"}

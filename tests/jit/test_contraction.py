@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tianyuan_jit.contraction import DTYPES, library
 
 from tests.jit.native import describe, gemm
+from tianyuan_jit.contraction import DTYPES, library
 
 Array = np.ndarray[Any, Any]
 NUMPY = {name: np.dtype(f"int{name[1:]}") for name in ("i8", "i16", "i32", "i64")} | {
