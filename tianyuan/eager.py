@@ -1,0 +1,147 @@
+"""The base interpreter: run a primitive now, as a one-equation program of the machine that holds its arguments."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from tianyuan.array import Array
+from tianyuan.core import Interpreter, Prim, bind, install_base
+from tianyuan.errors import (
+    ArrayTypeError,
+    DonatedArrayError,
+    LeakedTracerError,
+    MachineError,
+    OutOfBoundsError,
+)
+from tianyuan.machine import machine
+from tianyuan.program import REPLAY, Eqn, Lit, Source
+from tianyuan.settings import config
+from tianyuan.types import ArrayType, DType, as_dtype
+
+_SOURCE: ContextVar[Source | None] = ContextVar("tianyuan_source", default=None)
+_OURS = ("tianyuan", "tianyuan_jit", "tianyuan_gpu")
+
+
+class Evaluate(Interpreter):
+    """Run primitives on concrete arrays."""
+
+    def process(self, prim: Prim, args: Sequence[Array]) -> Sequence[Array]:
+        """Run now; errors found while running name the user's line."""
+        for a in args:
+            if type(a) is not Array:
+                raise leaked(a, prim)
+            if a.owner is None:
+                check_alive(a)
+        try:
+            return machine(_device(prim, args)).evaluate(prim, args, _SOURCE.get())
+        except OutOfBoundsError as error:
+            raise _located(error) from None
+
+    def custom(self, rule: Any, args: Sequence[Array]) -> Sequence[Array]:
+        """A function with a derivative of the user's is just called."""
+        return rule.fun(*args)
+
+
+def _device(prim: Prim, args: Sequence[Array]) -> str:
+    names = {a.device_name for a in args if not a.literal}
+    if len(names) > 1:
+        raise MachineError(f"{prim.name} got arrays of {' and '.join(sorted(names))}; move one with device_put")
+    return names.pop() if names else config.default_device
+
+
+def check_alive(a: Array) -> None:
+    """Raise DonatedArrayError for an array whose bytes were given away."""
+    if a.owner is None:
+        raise DonatedArrayError(
+            f"this array ({a.type}) was donated to a jitted call and is gone; use the call's result"
+        )
+
+
+def leaked(a: Any, prim: Prim) -> Exception:
+    """The error for a traced value met outside its trace."""
+    if not isinstance(a, Array):
+        return ArrayTypeError(f"{prim.name} takes arrays, got {type(a).__name__}")
+    born = getattr(a, "source", None)
+    where = f" (made at {born})" if born else ""
+    return LeakedTracerError(
+        f"a traced value {a.type}{where} is used at {user_source()} after its transformation has ended; "
+        "return it from the transformed function instead of storing it"
+    )
+
+
+def _located(error: OutOfBoundsError) -> OutOfBoundsError:
+    if " (at " in str(error):
+        return error
+    return OutOfBoundsError(f"{error} (at {user_source()})")
+
+
+def user_source() -> Source | None:
+    """The innermost frame outside Tianyuan: where the user wrote the operation."""
+    replayed = _SOURCE.get()
+    if replayed is not None:
+        return replayed
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in _OURS and package not in ("contextlib", "functools"):
+            return Source(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        frame = frame.f_back
+    return None
+
+
+def replay(eqn: Eqn, args: Sequence[Array]) -> Sequence[Array]:
+    """Bind a recorded equation with the line it was recorded at."""
+    if eqn.source is None:
+        return bind(eqn.prim, args)
+    token = _SOURCE.set(eqn.source)
+    try:
+        return bind(eqn.prim, args)
+    finally:
+        _SOURCE.reset(token)
+
+
+def from_numpy(value: np.ndarray[Any, Any], device: str | None = None) -> Array:
+    """An array with a copy of a NumPy array's elements, whatever its layout and byte order."""
+    dtype = as_dtype(value.dtype)
+    straight = np.ascontiguousarray(value, dtype.numpy).reshape(value.shape)
+    return machine(device or config.default_device).from_numpy(straight, ArrayType(dtype, value.shape))
+
+
+def to_numpy(array: Array) -> np.ndarray[Any, Any]:
+    """A read-only NumPy view of a concrete array."""
+    if type(array) is not Array:
+        return to_numpy(array.known())
+    check_alive(array)
+    return machine(array.device_name).to_numpy(array)
+
+
+def scalar(value: Any, dtype: DType, weak: bool = False) -> Array:
+    """A 0-d literal: a Python or NumPy number rounded once to ``dtype``."""
+    return _literal(np.asarray(value).astype(dtype.numpy).tobytes(), ArrayType(dtype, (), weak))
+
+
+@functools.lru_cache(4096)
+def _literal(bits: bytes, type: ArrayType) -> Array:
+    made = machine("cpu").from_numpy(np.frombuffer(bits, type.dtype.numpy).reshape(()), type)
+    made.literal = True
+    return made
+
+
+def literal_of(array: Array) -> Lit:
+    """The literal a 0-d array stands for."""
+    return Lit(to_numpy(array).tobytes(), array.type)
+
+
+def _from_literal(lit: Lit) -> Array:
+    return _literal(lit.bits, lit.type)
+
+
+REPLAY["bind"] = replay
+REPLAY["literal"] = _from_literal
+install_base(Evaluate())

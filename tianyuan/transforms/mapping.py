@@ -1,0 +1,111 @@
+"""``vmap`` over pytrees."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tianyuan import tree
+from tianyuan.array import Array
+from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.prims.linear import broadcast, moveaxis
+from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.batching import batch_flat
+
+Fun = Callable[..., Any]
+
+
+def vmap(fun: Fun, in_axes: Any = 0, out_axes: Any = 0, axis_name: str | None = None, axis_size: int | None = None) -> Fun:
+    """``fun`` applied to every entry along a new axis, as if in a loop, at the cost of one call.
+
+    ``in_axes``: for each positional argument the axis that is mapped, None for an argument shared by all
+    entries, or a pytree prefix of these; keyword arguments are mapped along axis 0. ``out_axes`` places
+    the new axis in the results (None: the result must be the same for all entries). ``axis_size`` is needed
+    when nothing is mapped. Raises ShapeError when sizes differ, naming both arguments.
+    """
+    if isinstance(in_axes, list):
+        in_axes = tuple(in_axes)  # pyright: ignore
+
+    @functools.wraps(fun)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        values, shape = flat_arrays((args, kwargs), "vmap", "argument ")
+        dims = _in_dims(fun, in_axes, args, kwargs, values)
+        size = _size(fun, args, kwargs, values, dims, axis_size)
+        box: list[tree.Structure] = []
+
+        def flat(*xs: Array) -> list[Array]:
+            inner_args, inner_kwargs = tree.unflatten(shape, xs)
+            arrays, out = flat_arrays(fun(*inner_args, **inner_kwargs), name_of(fun), "the result")
+            box[:] = [out]
+            return arrays
+
+        outs, out_dims = batch_flat(flat, size, values, dims)
+        wanted = _out_dims(out_axes, box[0], outs)
+        placed = [_place(x, d, w, size, fun) for x, d, w in zip(outs, out_dims, wanted, strict=True)]
+        return tree.unflatten(box[0], placed)
+
+    return mapped
+
+
+def _in_dims(fun: Fun, in_axes: Any, args: Any, kwargs: Any, values: Sequence[Array]) -> list[int | None]:
+    prefix = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)  # pyright: ignore
+    if len(prefix) != len(args):  # pyright: ignore
+        raise ShapeError(
+            f"vmap of {name_of(fun)}: in_axes has {len(prefix)} entries, the call has {len(args)} arguments"  # pyright: ignore
+        )
+    axes: list[Any] = tree.broadcast_prefix(prefix, tuple(args), "vmap's in_axes")
+    axes += [0] * (len(values) - len(axes))
+    paths = tree.paths((args, kwargs))
+    return [_axis(fun, a, x, p) for a, x, p in zip(axes, values, paths, strict=True)]
+
+
+def _axis(fun: Fun, axis: Any, value: Array, path: str) -> int | None:
+    if axis is None:
+        return None
+    if not isinstance(axis, int):
+        raise ArrayTypeError(f"vmap of {name_of(fun)}: an axis is an int or None, got {axis!r}")
+    if not -value.ndim <= axis < value.ndim:
+        raise ShapeError(
+            f"vmap of {name_of(fun)}: argument {path} is {value.type} and has no axis {axis} to map over"
+        )
+    return axis % value.ndim
+
+
+def _size(
+    fun: Fun, args: Any, kwargs: Any, values: Sequence[Array], dims: Sequence[int | None], given: int | None
+) -> int:
+    sizes = [(x.shape[d], i) for i, (x, d) in enumerate(zip(values, dims, strict=True)) if d is not None]
+    if not sizes and given is None:
+        raise ShapeError(f"vmap of {name_of(fun)}: no argument is mapped; pass axis_size")
+    size = sizes[0][0] if given is None else given
+    for n, i in sizes:
+        if n != size:
+            paths = tree.paths((args, kwargs))
+            first = f"argument {paths[sizes[0][1]]}" if given is None else "axis_size"
+            raise ShapeError(
+                f"vmap of {name_of(fun)}: mapped axes must have one size; {first} has {size}, "
+                f"argument {paths[i]} has {n}"
+            )
+    return size
+
+
+def _out_dims(out_axes: Any, shape: tree.Structure, outs: Sequence[Array]) -> list[Any]:
+    return tree.broadcast_prefix(out_axes, tree.unflatten(shape, outs), "vmap's out_axes")
+
+
+def _place(value: Array, dim: int | None, wanted: Any, size: int, fun: Fun) -> Array:
+    if wanted is None:
+        if dim is not None:
+            raise ShapeError(f"vmap of {name_of(fun)}: out_axes is None, but the result differs between entries")
+        return value
+    ndim = value.ndim + (dim is None)
+    if not isinstance(wanted, int) or not -ndim <= wanted < ndim:
+        raise ShapeError(f"vmap of {name_of(fun)}: a result with {ndim} axes has no axis {wanted!r}")
+    if dim is None:
+        kept = [a for a in range(ndim) if a != wanted % ndim]
+        shape = list(value.shape)
+        shape.insert(wanted % ndim, size)
+        return broadcast(value, tuple(shape), tuple(kept))
+    return moveaxis(value, dim, wanted % ndim)
+
