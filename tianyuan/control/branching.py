@@ -25,9 +25,16 @@ from tianyuan.program import Program
 from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate
-from tianyuan.transforms.programs import Split, batch_program, jvp_program, split_program, spread
-from tianyuan.transforms.reverse import Accumulating, backward
-from tianyuan.transforms.tracing import renumber, trace
+from tianyuan.transforms.programs import (
+    Split,
+    backward_program,
+    batch_program,
+    jvp_program,
+    split_program,
+    spread,
+)
+from tianyuan.transforms.reverse import Accumulating
+from tianyuan.transforms.tracing import trace
 from tianyuan.types import DEFAULT_INT, ArrayType, DType, bool_
 
 Maybe = Array | None
@@ -162,7 +169,7 @@ class Cond(Prim, Accumulating):
             instantiate(r, a.type) for r, a, m in zip(running[1:], args[1:], lin, strict=True) if m
         ]
         others = [a for a, m in zip(args[1:], lin, strict=True) if not m]
-        made = tuple(_backward_branch(b, lin, have) for b in self.branches)
+        made = tuple(backward_program(b, lin, have) for b in self.branches)
         outs = Cond(made)(args[0], *others, *sums, *(ct for ct in cts if ct is not None))
         return [None, *spread(outs, lin)]
 
@@ -203,17 +210,3 @@ def _tangent_branch(splits: Sequence[Split], taken: int, count: int) -> Program:
 
     return trace(fun, [*residuals, *tangents]).program
 
-
-def _backward_branch(branch: Program, lin: list[bool], have: list[bool]) -> Program:
-    """(other operands, sums under way, cotangents) -> sums."""
-    params = [p for p, m in zip(branch.params, lin, strict=True) if m]
-    others = [p for p, m in zip(branch.params, lin, strict=True) if not m]
-    program = renumber([*params, *others], branch.eqns, branch.results)
-    cts = [t for t, h in zip(branch.out_types, have, strict=True) if h]
-    n, m = len(params), len(others)
-
-    def fun(*args: Array) -> list[Array]:
-        out = backward(program, n, args[:m], spread(args[m + n :], have), args[m : m + n])
-        return [instantiate(o, p.type) for o, p in zip(out, params, strict=True)]
-
-    return trace(fun, [*(p.type for p in others), *(p.type for p in params), *cts]).program

@@ -13,8 +13,8 @@ from tianyuan.array import Array
 from tianyuan.program import Program, evaluate
 from tianyuan.transforms.batching import at_front, batch_flat
 from tianyuan.transforms.forward import instantiate, jvp_flat
-from tianyuan.transforms.reverse import Linear, linearize_flat
-from tianyuan.transforms.tracing import Extra, Staged, trace
+from tianyuan.transforms.reverse import Linear, backward, linearize_flat
+from tianyuan.transforms.tracing import Extra, Staged, renumber, trace
 from tianyuan.types import ArrayType
 
 Mask = tuple[bool, ...]
@@ -136,3 +136,16 @@ def batch_program(
     assert not traced.closed
     return traced.program, traced.extra
 
+def backward_program(program: Program, lin: Sequence[bool], have: Sequence[bool]) -> Program:
+    """(other arguments, sums under way, cotangents) -> sums, for a program linear in the ``lin`` params."""
+    params = [p for p, m in zip(program.params, lin, strict=True) if m]
+    others = [p for p, m in zip(program.params, lin, strict=True) if not m]
+    ordered = renumber([*params, *others], program.eqns, program.results)
+    cts = [t for t, h in zip(program.out_types, have, strict=True) if h]
+    n, m = len(params), len(others)
+
+    def fun(*args: Array) -> list[Array]:
+        out = backward(ordered, n, args[:m], spread(args[m + n :], have), args[m : m + n])
+        return [instantiate(o, p.type) for o, p in zip(out, params, strict=True)]
+
+    return trace(fun, [*(p.type for p in others), *(p.type for p in params), *cts]).program

@@ -1,0 +1,464 @@
+"""Functions with derivative rules of the user's: ``custom_jvp`` and ``custom_vjp``; ``stop_gradient``.
+
+Called on values, a custom function is just called. Under differentiation its rule is called instead;
+under tracing, function and rules are traced to Programs and recorded as one equation, so that they print,
+parse and stay inside loops and branches.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+from tianyuan import lowering, tree
+from tianyuan.array import Array
+from tianyuan.cases import Case, Cases
+from tianyuan.core import Prim, Undef, current, primitive
+from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
+from tianyuan.prims.linear import reduce_sum
+from tianyuan.program import Program, evaluate
+from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.batching import at_front, batch_flat
+from tianyuan.transforms.derivatives import settled
+from tianyuan.transforms.programs import batch_program
+from tianyuan.transforms.tracing import Traced, trace
+from tianyuan.types import ArrayType, DType
+
+Fun = Callable[..., Any]
+Flat = Callable[..., list[Array]]
+Maybe = Array | None
+
+
+@frozen(eq=False)
+class CustomCall:
+    """A call of a custom function over flat arrays: the function and its rules."""
+
+    name: str
+    fun: Flat  # (x..) -> (y..)
+    forward: Flat | None  # (x.., dx..) -> (y.., dy..)
+    save: Flat | None  # (x..) -> (y.., residuals..)
+    pull: Flat | None  # (residuals.., dy..) -> (dx..)
+    results: Callable[[], int]  # how many results, known once ``fun`` or ``save`` has been called
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """Results and tangents by the user's forward rule."""
+        if self.forward is None:
+            raise NoRuleError(
+                f"{self.name} has a custom_vjp rule but no custom_jvp rule, so it has no forward mode; define one too"
+            )
+        outs = self.forward(*primals, *_whole(primals, tangents))
+        count = len(outs) // 2
+        return outs[:count], [settled(t, t.type) for t in outs[count:]]
+
+    def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """Results, and tangents recorded as the transpose of the user's reverse rule."""
+        if self.save is None or self.pull is None:
+            return self.jvp(primals, tangents)
+        outs = self.save(*primals)
+        count = self.results()
+        results, residuals = outs[:count], outs[count:]
+        tangent = CustomTangent(self.pull, len(residuals), tuple(r.type.strong for r in results))
+        return results, tangent(*residuals, *_whole(primals, tangents))
+
+    def batched(self, size: int, dims: Sequence[int | None]) -> CustomCall:
+        """The call over batched arguments; every result has its batch axis first."""
+        doubled = [*dims, *dims]
+
+        def over(fun: Flat | None, in_dims: Callable[[int], Sequence[int | None]]) -> Flat | None:
+            if fun is None:
+                return None
+
+            def run(*args: Array) -> list[Array]:
+                outs, out_dims = batch_flat(fun, size, args, in_dims(len(args)))
+                return [at_front(x, d, size) for x, d in zip(outs, out_dims, strict=True)]
+
+            return run
+
+        fun, forward = over(self.fun, lambda n: dims), over(self.forward, lambda n: doubled)
+        save, pull = over(self.save, lambda n: dims), over(self.pull, lambda n: [0] * n)
+        assert fun is not None
+        unbatched = None if pull is None else _sum_unmapped(pull, dims)
+        return CustomCall(self.name, fun, forward, save, unbatched, self.results)
+
+    def stage(self, args: Sequence[Array]) -> list[Array]:
+        """Record the call as one equation: its functions as Programs over a common list of arrays closed over."""
+        types = [a.type for a in args]
+        call = trace(self.fun, types)
+        outs = list(call.program.out_types)
+        parts: list[Traced | None] = [call, None, None, None]
+        if self.forward is not None:
+            parts[1] = trace(self.forward, [*types, *(t.strong for t in types)])
+        if self.save is not None and self.pull is not None:
+            parts[2] = trace(self.save, types)
+            saved = list(parts[2].program.out_types[len(outs) :])
+            parts[3] = trace(self.pull, [*saved, *(t.strong for t in outs)])
+        closed = {id(x): x for p in parts if p is not None for x in p.closed}
+        shared = list(closed.values())
+        programs = [None if p is None else _over_shared(p, shared) for p in parts]
+        assert programs[0] is not None
+        made = CustomFunction(self.name, programs[0], programs[1], programs[2], programs[3], len(shared))
+        return list(made(*shared, *args))
+
+
+def _whole(primals: Sequence[Array], tangents: Sequence[Maybe]) -> list[Array]:
+    return [settled(t, p.type) for t, p in zip(tangents, primals, strict=True)]
+
+
+def _sum_unmapped(pull: Flat, dims: Sequence[int | None]) -> Flat:
+    """The cotangent of an argument shared by all entries is the sum over them, by ORDER."""
+
+    def run(*args: Array) -> list[Array]:
+        outs = pull(*args)
+        return [x if d is not None else reduce_sum(x, (0,)) for x, d in zip(outs, dims, strict=True)]
+
+    return run
+
+
+def _over_shared(part: Traced, shared: Sequence[Array]) -> Program:
+    """The program over (shared closed-over arrays, its own arguments)."""
+    own = part.program.in_types[: len(part.program.params) - len(part.closed)]
+    places = {id(x): i for i, x in enumerate(shared)}
+
+    def fun(*args: Array) -> Sequence[Array]:
+        closed = [args[places[id(x)]] for x in part.closed]
+        return part.program(*args[len(shared) :], *closed)
+
+    return trace(fun, [*(x.type for x in shared), *own]).program
+
+
+def _no_cases(dtype: DType) -> list[Case]:
+    return []  # primitives with Programs are tested as composites
+
+
+@primitive
+class CustomFunction(Prim):
+    """A traced custom function: ``call`` with its rules, over (closed-over arrays, arguments)."""
+
+    label: str
+    call: Program
+    forward: Program | None
+    save: Program | None
+    pull: Program | None
+    closed: int
+    multiple = True
+    cases = Cases(_no_cases, ())
+
+    def types(self, *args: ArrayType) -> tuple[ArrayType, ...]:
+        """Those of the function."""
+        if args != self.call.in_types:
+            raise ArrayTypeError(f"{self.label} takes {self.call.in_types}, got {args}")
+        return self.call.out_types
+
+    def lower(self, *types: ArrayType) -> lowering.Lowering:
+        """The function itself."""
+        return lowering.Call(self.call)
+
+    def effects(self) -> frozenset[str]:
+        """Those of the function."""
+        return self.call.effects
+
+    def oracle(self, *args: Any) -> Any:
+        """The machines run Programs themselves."""
+        raise NotImplementedError
+
+    def _as_call(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[CustomCall, int]:
+        shared = primals[: self.closed]
+        if any(t is not None for t in tangents[: self.closed]):
+            raise NoRuleError(
+                f"{self.label} closes over a value that is being differentiated; pass it as an argument"
+            )
+
+        def over(program: Program | None) -> Any:
+            return None if program is None else lambda *xs: evaluate(program, [*shared, *xs])
+
+        return CustomCall(
+            self.label,
+            over(self.call),
+            over(self.forward),
+            over(self.save),
+            over(self.pull),
+            lambda: len(self.call.results),
+        ), self.closed
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """By the user's forward rule."""
+        call, n = self._as_call(primals, tangents)
+        return call.jvp(primals[n:], tangents[n:])
+
+    def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """By the user's reverse rule, or the forward one."""
+        call, n = self._as_call(primals, tangents)
+        return call.linearize(primals[n:], tangents[n:])
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The custom function of batched programs."""
+        moved = [at_front(x, d, size) if d is not None else x for x, d in zip(args, dims, strict=True)]
+        mask = [d is not None for d in dims]
+        n, own = self.closed, mask[self.closed :]
+        if any(mask[:n]):  # a closed-over array that differs by entry becomes one for all rules
+            moved[:n] = [at_front(x, d, size) for x, d in zip(args[:n], dims[:n], strict=True)]
+            mask[:n] = [True] * n
+
+        def over(program: Program | None, masks: Sequence[bool]) -> Program | None:
+            if program is None:
+                return None
+            return batch_program(program, size, masks, [True] * len(program.results))[0]
+
+        results = len(self.call.results)
+        saved = 0 if self.save is None else len(self.save.results) - results
+        pull = over(self.pull, [*mask[:n], *([True] * (saved + results))])
+        made = CustomFunction(
+            self.label,
+            _required(over(self.call, mask)),
+            over(self.forward, [*mask, *own]),
+            over(self.save, mask),
+            None if pull is None else _program_sum_unmapped(pull, own),
+            n,
+        )
+        return made(*moved), [0] * results
+
+
+def _required(program: Program | None) -> Program:
+    assert program is not None
+    return program
+
+
+def _program_sum_unmapped(pull: Program, mapped: Sequence[bool]) -> Program:
+    def run(*args: Array) -> list[Array]:
+        outs = pull(*args)
+        return [x if m else reduce_sum(x, (0,)) for x, m in zip(outs, mapped, strict=True)]
+
+    return trace(run, pull.in_types).program
+
+
+@primitive
+class CustomTangent(Prim):
+    """The linear map whose transpose is a user's reverse rule: (residuals, tangents) -> tangents of results.
+
+    It stands only in tangent programs that are about to be transposed; it cannot be run forwards.
+    """
+
+    pull: Flat = field(eq=False)
+    residuals: int
+    results: tuple[ArrayType, ...]
+    multiple = True
+    cases = Cases(_no_cases, ())
+
+    def types(self, *args: ArrayType) -> tuple[ArrayType, ...]:
+        """Those of the function's results."""
+        return self.results
+
+    def lower(self, *types: ArrayType) -> lowering.Lowering:
+        """There is none."""
+        raise NoRuleError("a custom_vjp function has no forward mode (jvp, jacfwd); define a custom_jvp rule too")
+
+    def oracle(self, *args: Any) -> Any:
+        """There is none."""
+        raise NotImplementedError
+
+    def transpose(self, cts: Any, *args: Any) -> tuple[Maybe, ...]:
+        """The user's reverse rule."""
+        residuals = args[: self.residuals]
+        whole = [settled(ct, t) for ct, t in zip(cts, self.results, strict=True)]
+        given = self.pull(*residuals, *whole)
+        linear = [isinstance(a, Undef) for a in args[self.residuals :]]
+        return (*([None] * self.residuals), *(g if m else None for g, m in zip(given, linear, strict=True)))
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """Batched residuals and tangents, a batched rule."""
+        moved = [at_front(x, d, size) for x, d in zip(args, dims, strict=True)]
+
+        def pull(*xs: Array) -> list[Array]:
+            outs, out_dims = batch_flat(self.pull, size, xs, [0] * len(xs))
+            return [at_front(x, d, size) for x, d in zip(outs, out_dims, strict=True)]
+
+        results = tuple(t.with_shape((size, *t.shape)) for t in self.results)
+        return CustomTangent(pull, self.residuals, results)(*moved), [0] * len(results)
+
+
+# ---- what users call
+
+
+class _Custom:
+    """Common to both decorators: positional arguments, static ones among them."""
+
+    def __init__(self, fun: Fun, nondiff_argnums: Sequence[int] = ()) -> None:
+        functools.update_wrapper(self, fun)
+        self.fun = fun
+        self.nondiff_argnums = tuple(nondiff_argnums)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def _positional(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        if not kwargs:
+            return tuple(args)
+        bound = inspect.signature(self.fun).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
+
+    def _split(self, args: Sequence[Any]) -> tuple[list[Any], tuple[Any, ...]]:
+        fixed = [args[n] for n in self.nondiff_argnums]
+        return fixed, tuple(a for n, a in enumerate(args) if n not in self.nondiff_argnums)
+
+    def _with(self, fixed: Sequence[Any], free: Sequence[Any]) -> list[Any]:
+        rest = iter(free)
+        static = dict(zip(self.nondiff_argnums, fixed, strict=True))
+        return [static[n] if n in static else next(rest) for n in range(len(fixed) + len(free))]
+
+
+class custom_jvp(_Custom):  # noqa: N801 - a decorator
+    """A function whose forward derivative the user gives (and by transposition the reverse one).
+
+    ``f.defjvp(rule)``: ``rule(*nondiff, primals, tangents) -> (value, tangent)``, linear in the tangents.
+    """
+
+    rule: Fun | None = None
+
+    def defjvp(self, rule: Fun) -> Fun:
+        """Set the rule; returns it, so that it can be used as a decorator."""
+        self.rule = rule
+        return rule
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        name = name_of(self.fun)
+        if self.rule is None:
+            raise NoRuleError(f"{name} has no derivative rule yet; define one with @{name}.defjvp")
+        rule = self.rule
+        fixed, free = self._split(self._positional(args, kwargs))
+        arrays, shape = flat_arrays(free, name, "argument ")
+        box: list[tree.Structure] = []
+
+        def fun(*xs: Array) -> list[Array]:
+            flat, out = flat_arrays(self.fun(*self._with(fixed, tree.unflatten(shape, xs))), name, "the result")
+            box[:] = [out]
+            return flat
+
+        def forward(*xs: Array) -> list[Array]:
+            n = len(xs) // 2
+            pair = rule(*fixed, tree.unflatten(shape, xs[:n]), tree.unflatten(shape, xs[n:]))
+            value, tangent = _pair(pair, name)
+            flat, out = flat_arrays(value, name, "the result")
+            derivative, got = flat_arrays(tangent, name, "the tangent")
+            _check_tangents(name, flat, out, derivative, got)
+            box[:] = [out]
+            return [*flat, *derivative]
+
+        outs = current().custom(CustomCall(name, fun, forward, None, None, lambda: box[0].size), arrays)
+        return tree.unflatten(box[0], outs)
+
+
+def _pair(value: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(value, tuple | list) or len(value) != 2:  # pyright: ignore[reportUnknownArgumentType]
+        raise TreeError(f"the jvp rule of {name} must return (value, tangent)")
+    return value[0], value[1]
+
+
+def _check_tangents(name: str, flat: list[Array], shape: Any, derivative: list[Array], got: Any) -> None:
+    if got != shape:
+        raise TreeError(f"the jvp rule of {name}: the value has structure {shape}, the tangent {got}")
+    for x, t in zip(flat, derivative, strict=True):
+        if x.type.strong != t.type.strong:
+            raise ArrayTypeError(f"the jvp rule of {name}: a value is {x.type}, its tangent {t.type}")
+
+
+class custom_vjp(_Custom):  # noqa: N801 - a decorator
+    """A function whose reverse derivative the user gives.
+
+    ``f.defvjp(fwd, bwd)``: ``fwd(*args) -> (value, residuals)``; ``bwd(*nondiff, residuals, ct) -> cotangents``,
+    a tuple with one entry per argument (None is zero).
+    """
+
+    fwd: Fun | None = None
+    bwd: Fun | None = None
+
+    def defvjp(self, fwd: Fun, bwd: Fun) -> None:
+        """Set the rules."""
+        self.fwd, self.bwd = fwd, bwd
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        name = name_of(self.fun)
+        if self.fwd is None or self.bwd is None:
+            raise NoRuleError(f"{name} has no derivative rules yet; define them with {name}.defvjp(fwd, bwd)")
+        fixed, free = self._split(self._positional(args, kwargs))
+        arrays, shape = flat_arrays(free, name, "argument ")
+        flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd)
+        outs = current().custom(CustomCall(name, flat.call, None, flat.save, flat.pull, lambda: flat.out.size), arrays)
+        return tree.unflatten(flat.out, outs)
+
+
+class _FlatVjp:
+    """The functions of one call of a custom_vjp function, over flat arrays."""
+
+    def __init__(
+        self, owner: custom_vjp, name: str, fixed: list[Any], shape: tree.Structure, fwd: Fun, bwd: Fun
+    ) -> None:
+        self.owner, self.name, self.fixed, self.shape = owner, name, fixed, shape
+        self.fwd, self.bwd = fwd, bwd
+        self.out = self.residual_shape = tree.LEAF
+
+    def _args(self, xs: Sequence[Array]) -> list[Any]:
+        return self.owner._with(self.fixed, tree.unflatten(self.shape, xs))  # pyright: ignore[reportPrivateUsage]
+
+    def call(self, *xs: Array) -> list[Array]:
+        flat, self.out = flat_arrays(self.owner.fun(*self._args(xs)), self.name, "the result")
+        return flat
+
+    def save(self, *xs: Array) -> list[Array]:
+        value, residuals = _pair(self.fwd(*self._args(xs)), self.name)
+        flat, self.out = flat_arrays(value, self.name, "the result")
+        saved, self.residual_shape = flat_arrays(residuals, self.name, "the residuals")
+        return [*flat, *saved]
+
+    def pull(self, *xs: Array) -> list[Array]:
+        n = self.residual_shape.size
+        residuals, ct = tree.unflatten(self.residual_shape, xs[:n]), tree.unflatten(self.out, xs[n:])
+        given = self.bwd(*self.fixed, residuals, ct)
+        return self._cotangents(given)
+
+    def _cotangents(self, given: Any) -> list[Array]:
+        count = len(self.shape.children)
+        if not isinstance(given, tuple | list) or len(given) != count:  # pyright: ignore
+            raise TreeError(f"the bwd rule of {self.name} must return a tuple of {count} cotangents")
+        flat: list[Any] = []
+        for part, child in zip(given, self.shape.children, strict=True):  # pyright: ignore
+            flat += [None] * child.size if part is None else flat_arrays(part, self.name, "a cotangent")[0]
+        return flat
+
+
+@primitive
+class StopGradient(Prim):
+    """The identity, with derivative zero."""
+
+    cases = Cases(_no_cases, ())
+
+    def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
+        """That of the argument."""
+        return (x,)
+
+    def lower(self, *types: ArrayType) -> lowering.Lowering:
+        """A copy."""
+        return lowering.Map(lambda k, x: x)
+
+    def oracle(self, x: Any) -> Any:
+        """Itself."""
+        return x
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """The tangent is zero."""
+        return self(*primals), None
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The identity."""
+        return self(*args), dims[0]
+
+
+def stop_gradient(x: Any) -> Any:
+    """``x``, a tree, as a constant to differentiation."""
+    flat, shape = flat_arrays(x, "stop_gradient", "argument ")
+    return tree.unflatten(shape, [StopGradient()(a) for a in flat])
+
