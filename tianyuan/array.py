@@ -139,9 +139,7 @@ class Array:
 OPERATORS: dict[str, Operator] = {}
 METHODS: dict[str, Any] = {}
 
-_BINARY = (
-    "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
-)
+_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 _COMPARE = "eq ne lt le gt ge".split()
 _UNARY = "neg pos abs invert".split()
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from attrs import field, frozen
+from tianyuan.passes import optimize
 
 from tianyuan import tree
 from tianyuan.array import Array
@@ -21,7 +22,6 @@ from tianyuan.core import base, current
 from tianyuan.eager import check_alive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.machine import Executable, machine
-from tianyuan.passes import optimize
 from tianyuan.program import Program, evaluate
 from tianyuan.settings import config
 from tianyuan.transforms.arguments import flat_arrays, name_of
@@ -95,7 +95,9 @@ class Jitted:
             if (found := self._entries.get(key)) is not None:
                 return found
             made = self._traced(key[0], structure, [a.type for a in arrays])
-            if all(type(x) is Array for x in made.closed):  # tracers of a transformation under way do not last
+            if all(
+                type(x) is Array for x in made.closed
+            ):  # tracers of a transformation under way do not last
                 self._entries[key] = made
                 if len(self._entries) > LIMIT:
                     self._entries.popitem(last=False)
@@ -168,7 +170,9 @@ class _Static:
         free = tuple(a for n, a in enumerate(args) if n not in self.nums)
         return (fixed, named, len(args)), (free, {k: v for k, v in kwargs.items() if k not in self.names})
 
-    def join(self, fixed: Any, free: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def join(
+        self, fixed: Any, free: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
         """The inverse of ``split``."""
         positions, named, count = fixed
         static, rest = dict(positions), iter(free)
@@ -217,14 +221,18 @@ def jit(
     return Jitted(fun, _Static(nums, names), donated)
 
 
-def _positions(fun: Fun, nums: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _positions(
+    fun: Fun, nums: tuple[int, ...], names: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Argument numbers and names, each completed by the other as far as the signature tells."""
     try:
         known = list(inspect.signature(fun).parameters)
     except (TypeError, ValueError):
         return nums, names
     for n in nums:
-        if not -len(known) <= n < len(known) and not any("*" in str(p) for p in inspect.signature(fun).parameters.values()):
+        if not -len(known) <= n < len(known) and not any(
+            "*" in str(p) for p in inspect.signature(fun).parameters.values()
+        ):
             raise ArrayTypeError(f"jit of {name_of(fun)}: there is no argument {n}")
     nums = tuple(n % len(known) if n < 0 else n for n in nums)
     also_nums = tuple(known.index(k) for k in names if k in known)
@@ -248,7 +256,10 @@ def eval_shape(fun: Fun, *args: Any, **kwargs: Any) -> Any:
     Arguments may be arrays, numbers or anything with ``shape`` and ``dtype``.
     """
     leaves, structure = tree.flatten((args, kwargs))
-    types = [a if isinstance(a, ArrayType) else flat_arrays(a, "eval_shape", "argument ")[0][0].type for a in leaves]
+    types = [
+        a if isinstance(a, ArrayType) else flat_arrays(a, "eval_shape", "argument ")[0][0].type
+        for a in leaves
+    ]
 
     def flat(*xs: Array) -> Extra:
         inner, named = tree.unflatten(structure, xs)
@@ -262,4 +273,3 @@ def show(fun: Fun, *args: Any, stage: str = "program", **kwargs: Any) -> str:
     """``fun`` at these arguments as text: ``program``, ``kernels``, ``loops``, ``llvm`` or ``asm``."""
     jitted = fun if isinstance(fun, Jitted) else Jitted(fun, _Static((), ()), ())
     return stage_text(jitted.trace(*args, **kwargs), stage)
-

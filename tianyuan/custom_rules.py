@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import field, frozen
+from tianyuan.prims.linear import reduce_sum
 
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Undef, current, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
-from tianyuan.prims.linear import reduce_sum
 from tianyuan.program import Program, evaluate
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import at_front, batch_flat
@@ -254,7 +254,9 @@ class CustomTangent(Prim):
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """There is none."""
-        raise NoRuleError("a custom_vjp function has no forward mode (jvp, jacfwd); define a custom_jvp rule too")
+        raise NoRuleError(
+            "a custom_vjp function has no forward mode (jvp, jacfwd); define a custom_jvp rule too"
+        )
 
     def oracle(self, *args: Any) -> Any:
         """There is none."""
@@ -311,7 +313,7 @@ class _Custom:
         return [static[n] if n in static else next(rest) for n in range(len(fixed) + len(free))]
 
 
-class custom_jvp(_Custom):  # noqa: N801 - a decorator
+class custom_jvp(_Custom):
     """A function whose forward derivative the user gives (and by transposition the reverse one).
 
     ``f.defjvp(rule)``: ``rule(*nondiff, primals, tangents) -> (value, tangent)``, linear in the tangents.
@@ -334,7 +336,9 @@ class custom_jvp(_Custom):  # noqa: N801 - a decorator
         box: list[tree.Structure] = []
 
         def fun(*xs: Array) -> list[Array]:
-            flat, out = flat_arrays(self.fun(*self._with(fixed, tree.unflatten(shape, xs))), name, "the result")
+            flat, out = flat_arrays(
+                self.fun(*self._with(fixed, tree.unflatten(shape, xs))), name, "the result"
+            )
             box[:] = [out]
             return flat
 
@@ -366,7 +370,7 @@ def _check_tangents(name: str, flat: list[Array], shape: Any, derivative: list[A
             raise ArrayTypeError(f"the jvp rule of {name}: a value is {x.type}, its tangent {t.type}")
 
 
-class custom_vjp(_Custom):  # noqa: N801 - a decorator
+class custom_vjp(_Custom):
     """A function whose reverse derivative the user gives.
 
     ``f.defvjp(fwd, bwd)``: ``fwd(*args) -> (value, residuals)``; ``bwd(*nondiff, residuals, ct) -> cotangents``,
@@ -387,7 +391,9 @@ class custom_vjp(_Custom):  # noqa: N801 - a decorator
         fixed, free = self._split(self._positional(args, kwargs))
         arrays, shape = flat_arrays(free, name, "argument ")
         flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd)
-        outs = current().custom(CustomCall(name, flat.call, None, flat.save, flat.pull, lambda: flat.out.size), arrays)
+        outs = current().custom(
+            CustomCall(name, flat.call, None, flat.save, flat.pull, lambda: flat.out.size), arrays
+        )
         return tree.unflatten(flat.out, outs)
 
 
@@ -461,4 +467,3 @@ def stop_gradient(x: Any) -> Any:
     """``x``, a tree, as a constant to differentiation."""
     flat, shape = flat_arrays(x, "stop_gradient", "argument ")
     return tree.unflatten(shape, [StopGradient()(a) for a in flat])
-

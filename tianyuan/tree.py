@@ -164,7 +164,7 @@ def paths(tree: Any) -> list[str]:
     return [p for p, _ in flatten_with_path(tree)[0]]
 
 
-def map(fun: Callable[..., Any], tree: Any, *rest: Any) -> Any:  # noqa: A001 - the field's name
+def map(fun: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     """Apply ``fun`` leaf by leaf to trees of one structure."""
     first, shape = flatten(tree)
     others = [_matching(shape, r, i) for i, r in enumerate(rest, 2)]
@@ -183,7 +183,7 @@ def map_with_path(fun: Callable[..., Any], tree: Any, *rest: Any) -> Any:
     return map(fun, unflatten(structure(tree), paths(tree)), tree, *rest)
 
 
-def all(tree: Any) -> bool:  # noqa: A001 - the field's name
+def all(tree: Any) -> bool:
     """Whether every leaf is true."""
     return not [x for x in leaves(tree) if not x]
 
@@ -216,7 +216,9 @@ def _spread(prefix: Any, tree: Any, what: str, result: list[Any]) -> None:
         return
     inside = _node(tree)
     if type(prefix) is not type(tree) or inside is None:
-        raise TreeError(f"{what} is no prefix of the tree: {type(prefix).__name__} over {type(tree).__name__}")
+        raise TreeError(
+            f"{what} is no prefix of the tree: {type(prefix).__name__} over {type(tree).__name__}"
+        )
     parts, children = node.take(prefix)[0], inside.take(tree)[0]
     if len(parts) != len(children):
         raise TreeError(f"{what} has {len(parts)} entries where the tree has {len(children)}")

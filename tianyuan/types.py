@@ -65,9 +65,10 @@ ALL = (bool_, *NUMERIC)
 
 DEFAULT_FLOAT, DEFAULT_INT, DEFAULT_COMPLEX = float32, int64, complex64
 
-_NUMPY: dict[str, np.dtype[Any]] = {
-    d.name: np.dtype(d.name) for d in ALL if d not in (bfloat16,)
-} | {"bfloat16": np.dtype(ml_dtypes.bfloat16), "key": np.dtype(np.uint64)}
+_NUMPY: dict[str, np.dtype[Any]] = {d.name: np.dtype(d.name) for d in ALL if d not in (bfloat16,)} | {
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "key": np.dtype(np.uint64),
+}
 _BY_NAME = {d.name: d for d in (*ALL, key_dtype)}
 _BY_SHORT = {d.short: d for d in (*ALL, key_dtype)}
 _BY_NUMPY = {d.numpy: d for d in ALL}

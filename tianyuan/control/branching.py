@@ -1,6 +1,6 @@
 """``cond`` and ``switch``: run one of several functions, and the primitive ``Cond`` behind them.
 
-    branches[i] : operands -> results, all of one type
+branches[i] : operands -> results, all of one type
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota, zeros
+from tianyuan.prims.linear import gather, reshape
+from tianyuan.prims.pointwise.arithmetic import add
+from tianyuan.prims.pointwise.comparison import lt, select
+
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.control.bodies import Body, check_structure, merge_closed, strong, trace_body
 from tianyuan.control.looping import per_entry
 from tianyuan.core import Prim, Undef, primitive
-from tianyuan.errors import ArrayTypeError
-from tianyuan.prims.conversion import convert
 from tianyuan.eager import scalar
-from tianyuan.prims.creation import iota, zeros
-from tianyuan.prims.linear import gather, reshape
-from tianyuan.prims.pointwise.arithmetic import add
-from tianyuan.prims.pointwise.comparison import lt, select
+from tianyuan.errors import ArrayTypeError
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
 from tianyuan.transforms.batching import at_front
@@ -120,7 +121,9 @@ class Cond(Prim, Accumulating):
         """The results of any branch."""
         for b in self.branches:
             if b.in_types != operands or b.out_types != self.branches[0].out_types:
-                raise ArrayTypeError(f"cond: a branch takes {b.in_types} and gives {b.out_types}, got {operands}")
+                raise ArrayTypeError(
+                    f"cond: a branch takes {b.in_types} and gives {b.out_types}, got {operands}"
+                )
         return self.branches[0].out_types
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
@@ -165,9 +168,7 @@ class Cond(Prim, Accumulating):
         """The transpose of the branch taken; sums under way go in and come out."""
         lin = [isinstance(a, Undef) and differentiable(a.type) for a in args[1:]]
         have = [ct is not None for ct in cts]
-        sums = [
-            instantiate(r, a.type) for r, a, m in zip(running[1:], args[1:], lin, strict=True) if m
-        ]
+        sums = [instantiate(r, a.type) for r, a, m in zip(running[1:], args[1:], lin, strict=True) if m]
         others = [a for a, m in zip(args[1:], lin, strict=True) if not m]
         made = tuple(backward_program(b, lin, have) for b in self.branches)
         outs = Cond(made)(args[0], *others, *sums, *(ct for ct in cts if ct is not None))
@@ -209,4 +210,3 @@ def _tangent_branch(splits: Sequence[Split], taken: int, count: int) -> Program:
         return splits[taken].tangent(*args[len(residuals) :], *own)
 
     return trace(fun, [*residuals, *tangents]).program
-

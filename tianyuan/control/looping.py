@@ -1,6 +1,6 @@
 """The primitive ``While``: a loop that runs as long as a condition holds.
 
-    cond : (cond_consts, carry) -> bool[]        body : (body_consts, carry) -> carry
+cond : (cond_consts, carry) -> bool[]        body : (body_consts, carry) -> carry
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class While(Prim):
         """The carry keeps its types; the condition is one bool."""
         a, b, carry = self.parts(args)
         if (*a, *carry) != self.cond.in_types or (*b, *carry) != self.body.in_types:
-            raise ArrayTypeError(f"while: cond takes {self.cond.in_types}, body {self.body.in_types}, got {args}")
+            raise ArrayTypeError(
+                f"while: cond takes {self.cond.in_types}, body {self.body.in_types}, got {args}"
+            )
         if self.cond.out_types != (ArrayType(bool_),):
             raise ArrayTypeError(f"while: the condition must be bool[], got {self.cond.out_types}")
         return tuple(carry)

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota
+from tianyuan.prims.linear import concatenate, reshape, slice_axis
+from tianyuan.prims.pointwise.arithmetic import add
+from tianyuan.prims.pointwise.comparison import lt
+
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.control.bodies import Body, check_carry, check_structure, strong, trace_body
@@ -12,11 +18,6 @@ from tianyuan.control.looping import While
 from tianyuan.control.scanning import Scan
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError, TreeError
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.creation import iota
-from tianyuan.prims.linear import concatenate, reshape, slice_axis
-from tianyuan.prims.pointwise.arithmetic import add
-from tianyuan.prims.pointwise.comparison import lt
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
 from tianyuan.transforms.mapping import vmap
@@ -155,7 +156,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Fun, init: Any) -> Any:
     return out[2]
 
 
-def map(f: Fun, xs: Any, *, batch_size: int | None = None) -> Any:  # noqa: A001 - JAX's name
+def map(f: Fun, xs: Any, *, batch_size: int | None = None) -> Any:
     """``f`` applied to each slice of ``xs`` along its leading axis, one after the other; results stacked.
 
     With ``batch_size``, that many slices at a time are vmapped: the same bits, more memory, more speed.

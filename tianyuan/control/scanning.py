@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tianyuan.prims.linear import moveaxis
+from tianyuan.prims.pointwise.arithmetic import add
+
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.errors import NoRuleError, ShapeError
-from tianyuan.prims.linear import moveaxis
-from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.program import Program
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate
@@ -111,7 +112,9 @@ class Scan(Prim, Accumulating):
         outs = self._loop(body, len(c) + sum(nc), len(k) + sum(nk))(*args)
         return self._unzip(outs, nk, list(mask[self.carries :]))
 
-    def _unzip(self, outs: Sequence[Array], nk: list[bool], ny: list[bool]) -> tuple[list[Array], list[Maybe]]:
+    def _unzip(
+        self, outs: Sequence[Array], nk: list[bool], ny: list[bool]
+    ) -> tuple[list[Array], list[Maybe]]:
         a = self.carries
         b = a + sum(nk)
         ys = len(ny)
@@ -207,7 +210,9 @@ def _interleave(
 ) -> Program:
     """From (c, k, x, dc, dk, dx) -> (k, y, dk, dy) to (c, dc, k, dk, x, dx) -> (k, dk, y, dy)."""
     c, k, x = scan.parts(scan.body.in_types)
-    dc, dk, dx = ([t.strong for t, n in zip(ts, ns, strict=True) if n] for ts, ns in ((c, nc), (k, nk), (x, nx)))
+    dc, dk, dx = (
+        [t.strong for t, n in zip(ts, ns, strict=True) if n] for ts, ns in ((c, nc), (k, nk), (x, nx))
+    )
     sizes = [len(c), len(dc), len(k), len(dk), len(x), len(dx)]
     ys = len(scan.body.results) - scan.carries
 

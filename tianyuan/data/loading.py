@@ -19,7 +19,9 @@ class ArrayDataset:
     def __attrs_post_init__(self) -> None:
         sizes = {x.shape[0] if x.shape else None for x in ty.tree.leaves(self.arrays)}
         if len(sizes) != 1 or None in sizes:
-            raise ty.ShapeError(f"ArrayDataset: all arrays need one leading size, got {sorted(map(str, sizes))}")
+            raise ty.ShapeError(
+                f"ArrayDataset: all arrays need one leading size, got {sorted(map(str, sizes))}"
+            )
 
     def __len__(self) -> int:
         return ty.tree.leaves(self.arrays)[0].shape[0]
@@ -65,7 +67,12 @@ class Loader:
 
 
 def loader(
-    dataset: Any, batch_size: int, key: Any = None, epochs: int = 1, shuffle: bool = True, drop_last: bool = False
+    dataset: Any,
+    batch_size: int,
+    key: Any = None,
+    epochs: int = 1,
+    shuffle: bool = True,
+    drop_last: bool = False,
 ) -> Loader:
     """A Loader over an ArrayDataset or a tree of arrays. Shuffling needs a key."""
     if batch_size < 1:

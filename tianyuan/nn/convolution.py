@@ -13,7 +13,11 @@ def _pair(value: Pair) -> tuple[int, int]:
 
 
 def conv2d(
-    x: ty.Array, w: ty.Array, stride: Pair = 1, padding: str | tuple[tuple[int, int], ...] = "SAME", groups: int = 1
+    x: ty.Array,
+    w: ty.Array,
+    stride: Pair = 1,
+    padding: str | tuple[tuple[int, int], ...] = "SAME",
+    groups: int = 1,
 ) -> ty.Array:
     """f32[n, h, w, c] with filters f32[kh, kw, c / groups, o] -> f32[n, h', w', o]; ``padding`` SAME, VALID or pairs."""
     return ty.conv_general_dilated(

@@ -80,7 +80,11 @@ class Embedding:
 
 
 def layer_norm(
-    x: ty.Array, weight: ty.Array | None = None, bias: ty.Array | None = None, axis: int = -1, eps: float = 1e-5
+    x: ty.Array,
+    weight: ty.Array | None = None,
+    bias: ty.Array | None = None,
+    axis: int = -1,
+    eps: float = 1e-5,
 ) -> ty.Array:
     """((x - m) rsqrt(var + eps)) w + b along ``axis`` [Ba2016]."""
     if x.dtype in (ty.float16, ty.bfloat16):

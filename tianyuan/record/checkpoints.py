@@ -60,7 +60,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         with safetensors.safe_open(path, "numpy") as file:
             header = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise RecordError(f"there is no checkpoint at {path}") from None
     except Exception as error:  # the reader raises several unrelated types for damaged files

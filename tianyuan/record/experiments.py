@@ -63,7 +63,11 @@ Progress = Callable[[int, int, dict[str, float]], None]
 
 
 def run(
-    experiment: Experiment, config: Any, folder: str | Path, eager: bool = False, progress: Progress | None = None
+    experiment: Experiment,
+    config: Any,
+    folder: str | Path,
+    eager: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Run an experiment into a new folder. RecordError if the folder holds something already."""
     path = Path(folder)
@@ -79,7 +83,10 @@ def run(
 
 
 def resume(
-    experiments: dict[str, Experiment], folder: str | Path, eager: bool = False, progress: Progress | None = None
+    experiments: dict[str, Experiment],
+    folder: str | Path,
+    eager: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Continue a run from its last checkpoint; a finished one gives its result again."""
     path = Path(folder)
@@ -115,7 +122,13 @@ def _known(experiments: dict[str, Experiment], manifest: Any, path: Path) -> tup
 
 
 def _go(
-    experiment: Experiment, config: Any, path: Path, state: Any, step: int, eager: bool, progress: Progress | None
+    experiment: Experiment,
+    config: Any,
+    path: Path,
+    state: Any,
+    step: int,
+    eager: bool,
+    progress: Progress | None,
 ) -> Result:
     total = experiment.steps(config)
     while step < total:

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tianyuan.prims.linear import broadcast, moveaxis
+
 from tianyuan.array import Array
 from tianyuan.core import Interpreter, Prim, current, interpreting
 from tianyuan.eager import user_source
 from tianyuan.errors import ConcretizationError
-from tianyuan.prims.linear import broadcast, moveaxis
 
 
 class Batched(Array):

@@ -6,17 +6,20 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tianyuan.prims.linear import broadcast, moveaxis
+
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, ShapeError
-from tianyuan.prims.linear import broadcast, moveaxis
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import batch_flat
 
 Fun = Callable[..., Any]
 
 
-def vmap(fun: Fun, in_axes: Any = 0, out_axes: Any = 0, axis_name: str | None = None, axis_size: int | None = None) -> Fun:
+def vmap(
+    fun: Fun, in_axes: Any = 0, out_axes: Any = 0, axis_name: str | None = None, axis_size: int | None = None
+) -> Fun:
     """``fun`` applied to every entry along a new axis, as if in a loop, at the cost of one call.
 
     ``in_axes``: for each positional argument the axis that is mapped, None for an argument shared by all
@@ -97,7 +100,9 @@ def _out_dims(out_axes: Any, shape: tree.Structure, outs: Sequence[Array]) -> li
 def _place(value: Array, dim: int | None, wanted: Any, size: int, fun: Fun) -> Array:
     if wanted is None:
         if dim is not None:
-            raise ShapeError(f"vmap of {name_of(fun)}: out_axes is None, but the result differs between entries")
+            raise ShapeError(
+                f"vmap of {name_of(fun)}: out_axes is None, but the result differs between entries"
+            )
         return value
     ndim = value.ndim + (dim is None)
     if not isinstance(wanted, int) or not -ndim <= wanted < ndim:
@@ -108,4 +113,3 @@ def _place(value: Array, dim: int | None, wanted: Any, size: int, fun: Fun) -> A
         shape.insert(wanted % ndim, size)
         return broadcast(value, tuple(shape), tuple(kept))
     return moveaxis(value, dim, wanted % ndim)
-

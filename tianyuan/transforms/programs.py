@@ -30,9 +30,7 @@ def jvp_program(program: Program, nonzero: Sequence[bool], force: Sequence[bool]
     def fun(*args: Array) -> Extra:
         tangents = spread(args[count:], nonzero)
         outs, out_tangents = jvp_flat(lambda *xs: evaluate(program, xs), args[:count], tangents)
-        full = [
-            instantiate(t, x.type) if f else t for t, x, f in zip(out_tangents, outs, force, strict=True)
-        ]
+        full = [instantiate(t, x.type) if f else t for t, x, f in zip(out_tangents, outs, force, strict=True)]
         return Extra([*outs, *(t for t in full if t is not None)], tuple(t is not None for t in full))
 
     traced = trace(fun, [*program.in_types, *_tangent_types(program.in_types, nonzero)])
@@ -102,10 +100,7 @@ def _forced(
 
     def fun(*args: Array) -> list[Array]:
         outs = spread(linear.program(*args), linear.nonzero_out)
-        full = [
-            instantiate(o, t) if f else o
-            for o, t, f in zip(outs, program.out_types, force, strict=True)
-        ]
+        full = [instantiate(o, t) if f else o for o, t, f in zip(outs, program.out_types, force, strict=True)]
         return [o for o in full if o is not None]
 
     types = linear.program.in_types
@@ -135,6 +130,7 @@ def batch_program(
     traced = trace(fun, types)
     assert not traced.closed
     return traced.program, traced.extra
+
 
 def backward_program(program: Program, lin: Sequence[bool], have: Sequence[bool]) -> Program:
     """(other arguments, sums under way, cotangents) -> sums, for a program linear in the ``lin`` params."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
+
+from tianyuan.types import COMPLEX, DType
 from tianyuan_jit import text
 from tianyuan_jit.scalars.library import SelfContained
 from tianyuan_jit.scalars.values import Value, memory_type
-
-from tianyuan.types import COMPLEX, DType
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
