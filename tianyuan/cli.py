@@ -47,12 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what this machine offers")
     doctor.set_defaults(act=_doctor)
     for command in (demo, resume, doctor):
-        command.add_argument(
-            "--threads", type=_positive, help="threads to use (the digest does not depend on it)"
-        )
-        command.add_argument(
-            "--eager", action="store_true", help="run operation by operation instead of jitted"
-        )
+        command.add_argument("--threads", type=_positive, help="threads to use (the digest does not depend on it)")
+        command.add_argument("--eager", action="store_true", help="run operation by operation instead of jitted")
     return parser
 
 

@@ -95,9 +95,7 @@ class Jitted:
             if (found := self._entries.get(key)) is not None:
                 return found
             made = self._traced(key[0], structure, [a.type for a in arrays])
-            if all(
-                type(x) is Array for x in made.closed
-            ):  # tracers of a transformation under way do not last
+            if all(type(x) is Array for x in made.closed):  # tracers of a transformation under way do not last
                 self._entries[key] = made
                 if len(self._entries) > LIMIT:
                     self._entries.popitem(last=False)
@@ -170,9 +168,7 @@ class _Static:
         free = tuple(a for n, a in enumerate(args) if n not in self.nums)
         return (fixed, named, len(args)), (free, {k: v for k, v in kwargs.items() if k not in self.names})
 
-    def join(
-        self, fixed: Any, free: Sequence[Any], kwargs: dict[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+    def join(self, fixed: Any, free: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The inverse of ``split``."""
         positions, named, count = fixed
         static, rest = dict(positions), iter(free)
@@ -221,9 +217,7 @@ def jit(
     return Jitted(fun, _Static(nums, names), donated)
 
 
-def _positions(
-    fun: Fun, nums: tuple[int, ...], names: tuple[str, ...]
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _positions(fun: Fun, nums: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Argument numbers and names, each completed by the other as far as the signature tells."""
     try:
         known = list(inspect.signature(fun).parameters)
@@ -256,10 +250,7 @@ def eval_shape(fun: Fun, *args: Any, **kwargs: Any) -> Any:
     Arguments may be arrays, numbers or anything with ``shape`` and ``dtype``.
     """
     leaves, structure = tree.flatten((args, kwargs))
-    types = [
-        a if isinstance(a, ArrayType) else flat_arrays(a, "eval_shape", "argument ")[0][0].type
-        for a in leaves
-    ]
+    types = [a if isinstance(a, ArrayType) else flat_arrays(a, "eval_shape", "argument ")[0][0].type for a in leaves]
 
     def flat(*xs: Array) -> Extra:
         inner, named = tree.unflatten(structure, xs)

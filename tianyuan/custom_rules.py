@@ -168,9 +168,7 @@ class CustomFunction(Prim):
     def _as_call(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[CustomCall, int]:
         shared = primals[: self.closed]
         if any(t is not None for t in tangents[: self.closed]):
-            raise NoRuleError(
-                f"{self.label} closes over a value that is being differentiated; pass it as an argument"
-            )
+            raise NoRuleError(f"{self.label} closes over a value that is being differentiated; pass it as an argument")
 
         def over(program: Program | None) -> Any:
             return None if program is None else lambda *xs: evaluate(program, [*shared, *xs])
@@ -254,9 +252,7 @@ class CustomTangent(Prim):
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """There is none."""
-        raise NoRuleError(
-            "a custom_vjp function has no forward mode (jvp, jacfwd); define a custom_jvp rule too"
-        )
+        raise NoRuleError("a custom_vjp function has no forward mode (jvp, jacfwd); define a custom_jvp rule too")
 
     def oracle(self, *args: Any) -> Any:
         """There is none."""
@@ -336,9 +332,7 @@ class custom_jvp(_Custom):
         box: list[tree.Structure] = []
 
         def fun(*xs: Array) -> list[Array]:
-            flat, out = flat_arrays(
-                self.fun(*self._with(fixed, tree.unflatten(shape, xs))), name, "the result"
-            )
+            flat, out = flat_arrays(self.fun(*self._with(fixed, tree.unflatten(shape, xs))), name, "the result")
             box[:] = [out]
             return flat
 
@@ -391,9 +385,7 @@ class custom_vjp(_Custom):
         fixed, free = self._split(self._positional(args, kwargs))
         arrays, shape = flat_arrays(free, name, "argument ")
         flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd)
-        outs = current().custom(
-            CustomCall(name, flat.call, None, flat.save, flat.pull, lambda: flat.out.size), arrays
-        )
+        outs = current().custom(CustomCall(name, flat.call, None, flat.save, flat.pull, lambda: flat.out.size), arrays)
         return tree.unflatten(flat.out, outs)
 
 

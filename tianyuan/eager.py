@@ -51,9 +51,7 @@ class Evaluate(Interpreter):
 def _device(prim: Prim, args: Sequence[Array]) -> str:
     names = {a.device_name for a in args if not a.literal}
     if len(names) > 1:
-        raise MachineError(
-            f"{prim.name} got arrays of {' and '.join(sorted(names))}; move one with device_put"
-        )
+        raise MachineError(f"{prim.name} got arrays of {' and '.join(sorted(names))}; move one with device_put")
     return names.pop() if names else config.default_device
 
 

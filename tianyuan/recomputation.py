@@ -111,9 +111,7 @@ class Checkpoint(Prim, Accumulating):
         out = Checkpoint(made)(*primals, *(t for t in tangents if t is not None))
         return self(*primals), spread(out, split.nonzero_out)
 
-    def transpose_into(
-        self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]
-    ) -> Sequence[Maybe]:
+    def transpose_into(self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]) -> Sequence[Maybe]:
         """The region that computes anew and walks back, adding to the sums under way."""
         lin = [isinstance(a, Undef) and differentiable(a.type) for a in args]
         have = [ct is not None for ct in cts]

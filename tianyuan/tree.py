@@ -92,9 +92,7 @@ def _node(value: Any) -> Node | None:
     cls = type(value)
     found = _NODES.get(cls)
     if found is None and issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        found = _NODES[cls] = Node(
-            lambda v: (v, None), lambda m, c: cls(*c), lambda v: [f".{n}" for n in cls._fields]
-        )
+        found = _NODES[cls] = Node(lambda v: (v, None), lambda m, c: cls(*c), lambda v: [f".{n}" for n in cls._fields])
     if found is None and cls in (set, frozenset):
         raise TreeError(f"a {cls.__name__} has no order and cannot be a pytree; use a tuple or a dict")
     return found
@@ -216,9 +214,7 @@ def _spread(prefix: Any, tree: Any, what: str, result: list[Any]) -> None:
         return
     inside = _node(tree)
     if type(prefix) is not type(tree) or inside is None:
-        raise TreeError(
-            f"{what} is no prefix of the tree: {type(prefix).__name__} over {type(tree).__name__}"
-        )
+        raise TreeError(f"{what} is no prefix of the tree: {type(prefix).__name__} over {type(tree).__name__}")
     parts, children = node.take(prefix)[0], inside.take(tree)[0]
     if len(parts) != len(children):
         raise TreeError(f"{what} has {len(parts)} entries where the tree has {len(children)}")

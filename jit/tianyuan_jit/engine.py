@@ -54,9 +54,7 @@ class Loaded:
         """Where ``symbol`` starts. Raises MachineError if the module does not export it."""
         found = self.addresses.get(symbol)
         if found is None:
-            raise MachineError(
-                f"{self.name} exports {', '.join(self.addresses) or 'nothing'}, not {symbol!r}"
-            )
+            raise MachineError(f"{self.name} exports {', '.join(self.addresses) or 'nothing'}, not {symbol!r}")
         return found
 
 
@@ -105,9 +103,7 @@ def load(text: str, *, name: str, isa: str) -> Loaded:
     that no library has; SettingError for an instruction set that this CPU lacks.
     """
     with _lock:
-        identity = cache.key(
-            text, isa, ".".join(map(str, llvm.llvm_version_info)), str(NUMERICS_VERSION), VERSION
-        )
+        identity = cache.key(text, isa, ".".join(map(str, llvm.llvm_version_info)), str(NUMERICS_VERSION), VERSION)
         if identity not in _loaded:
             _loaded[identity] = _load(text, name, isa, identity)
         return _loaded[identity]

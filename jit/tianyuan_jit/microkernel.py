@@ -64,9 +64,7 @@ class Isa:
 
     def shapes(self) -> list[tuple[int, int]]:
         """Every (rows, columns) that has a kernel."""
-        every = {
-            (r, c) for rows, columns in self.tiles for r in range(1, rows + 1) for c in range(1, columns + 1)
-        }
+        every = {(r, c) for rows, columns in self.tiles for r in range(1, rows + 1) for c in range(1, columns + 1)}
         return sorted(every)
 
 
@@ -108,9 +106,7 @@ class Lanes:
         if mask is None:
             return f.op(f"load {self.type}, ptr {pointer}, align {self.element.size}")
         args = (f"ptr {pointer}", f"i32 {self.element.size}", f"<{self.count} x i1> {mask}")
-        return f.intrinsic(
-            self.type, f"llvm.masked.load.{self.suffix}.p0", *args, f"{self.type} zeroinitializer"
-        )
+        return f.intrinsic(self.type, f"llvm.masked.load.{self.suffix}.p0", *args, f"{self.type} zeroinitializer")
 
     def store(self, f: Function, pointer: str, value: str, mask: str | None = None) -> None:
         """Write ``value`` at ``pointer``, only the lanes of ``mask``."""
@@ -125,9 +121,7 @@ class Lanes:
     def splat(self, f: Function, scalar: str) -> str:
         """``scalar`` in every lane."""
         one = f.op(f"insertelement {self.type} poison, {self.element.llvm} {scalar}, i64 0")
-        return f.op(
-            f"shufflevector {self.type} {one}, {self.type} poison, <{self.count} x i32> zeroinitializer"
-        )
+        return f.op(f"shufflevector {self.type} {one}, {self.type} poison, <{self.count} x i32> zeroinitializer")
 
     def broadcast(self, f: Function, pointer: str) -> str:
         """The scalar at ``pointer`` in every lane."""
@@ -261,9 +255,7 @@ class _Kernel:
 
     def flush(self, sums: list[str], add: bool) -> None:
         """Store the registers into the tile, or add them to it."""
-        either(
-            self.f, self.full, lambda: self.write(sums, add, None), lambda: self.write(sums, add, self.mask)
-        )
+        either(self.f, self.full, lambda: self.write(sums, add, None), lambda: self.write(sums, add, self.mask))
 
     def write(self, sums: list[str], add: bool, mask: str | None) -> None:
         f, lanes, row = self.f, self.lanes, "%t"

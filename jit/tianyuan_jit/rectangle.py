@@ -365,9 +365,7 @@ class _Rectangle:
 
         either(f, self.has_load_a, load, lambda: either(f, self.a_by_k, by_k, by_rows))
 
-    def copy_rows(
-        self, source: str, outer: Extent, inner: Extent, row: int, rows: Extent, width: Extent
-    ) -> None:
+    def copy_rows(self, source: str, outer: Extent, inner: Extent, row: int, rows: Extent, width: Extent) -> None:
         shape = f"ptr {self.rows_a}, i64 {row}, i64 {rows}, i64 {width}"
         self.f.do(f"call void @{self.pack}(ptr {source}, i64 {outer}, i64 {inner}, {shape})")
 

@@ -128,9 +128,7 @@ def test_no_directory_can_be_made(tmp_path: Path) -> None:
         assert cache.find(KEY) is None
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")]
-)
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
 def test_full_or_read_only_disk(monkeypatch: pytest.MonkeyPatch, folder: Path, error: OSError) -> None:
     """A write that fails leaves nothing behind and raises nothing."""
 

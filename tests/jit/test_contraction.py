@@ -212,9 +212,7 @@ def test_special_values(isa: str) -> None:
 def test_no_terms_give_positive_zero() -> None:
     for dtype in DTYPES:
         a = np.zeros((2, 5, 0), NUMPY[dtype])
-        assert same_bits(
-            np.zeros((2, 5, 4), NUMPY[dtype]), contract(dtype, "avx2", a, a[:, :4].transpose(0, 2, 1))
-        )
+        assert same_bits(np.zeros((2, 5, 4), NUMPY[dtype]), contract(dtype, "avx2", a, a[:, :4].transpose(0, 2, 1)))
 
 
 def test_one_negative_zero_gives_positive_zero() -> None:
@@ -269,9 +267,7 @@ def test_epilogue_sees_each_element_once_after_its_last_term(
 @pytest.mark.parametrize("by_k", [0, 1])
 @pytest.mark.parametrize("dtype", ["f32", "bf16"])
 @pytest.mark.parametrize("shape", [(2, 33, 70, 20), (1, 150, 90, 1100), (1, 1, 300, 40)])
-def test_loaders_stand_for_operands(
-    isa: str, by_k: int, dtype: str, shape: tuple[int, int, int, int]
-) -> None:
+def test_loaders_stand_for_operands(isa: str, by_k: int, dtype: str, shape: tuple[int, int, int, int]) -> None:
     batch, m, n, k = shape
     rng = np.random.default_rng(3)
     a, b = values(rng, (batch, m, k), dtype), values(rng, (batch, k, n), dtype)
@@ -297,9 +293,7 @@ def test_loaders_stand_for_operands(
 
 def test_the_model_is_fma() -> None:
     rng = np.random.default_rng(4)
-    a, b, c = (
-        rng.standard_normal(3000).astype(np.float32) * 2.0 ** rng.integers(-30, 30, 3000) for _ in "abc"
-    )
+    a, b, c = (rng.standard_normal(3000).astype(np.float32) * 2.0 ** rng.integers(-30, 30, 3000) for _ in "abc")
     a, b, c = (x.astype(np.float32) for x in (a, b, c))
     c[:1000] = -(a * b)[:1000]
     expected = np.array([_libm.fmaf(*t) for t in zip(a, b, c, strict=True)], np.float32)

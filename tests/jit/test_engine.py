@@ -71,9 +71,7 @@ def test_load_and_call() -> None:
         one.address("g")
 
 
-@pytest.mark.parametrize(
-    "text", ["nonsense", "define i64 @f() { ret i32 0 }", "define i64 @f() { ret i64 %x }"]
-)
+@pytest.mark.parametrize("text", ["nonsense", "define i64 @f() { ret i32 0 }", "define i64 @f() { ret i64 %x }"])
 def test_invalid_ir(text: str) -> None:
     """LLVM's message arrives in a MachineError."""
     with pytest.raises(MachineError, match="LLVM refuses the module: "):
@@ -144,10 +142,7 @@ def test_shared_library_has_one_state() -> None:
         shared=True,
         on_load=lambda m: heard.append(m.name),
     )
-    calls = [
-        call(engine.load(caller_of("shared_count"), name="m", isa=isa).address("f"))
-        for isa in engine.host_isas()
-    ]
+    calls = [call(engine.load(caller_of("shared_count"), name="m", isa=isa).address("f")) for isa in engine.host_isas()]
 
     assert calls == list(range(len(calls)))
     assert heard == ["counter"]

@@ -64,9 +64,7 @@ def test_environment_sets(monkeypatch: pytest.MonkeyPatch, name: str, text: str,
 
 
 @pytest.mark.parametrize(("name", "text"), [(n, t) for n in BAD_TEXT for t in BAD_TEXT[n]])
-def test_environment_nonsense_is_reported_on_use(
-    monkeypatch: pytest.MonkeyPatch, name: str, text: str
-) -> None:
+def test_environment_nonsense_is_reported_on_use(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     """A bad variable names itself, every time it is read, and leaves the other settings alone."""
     variable = f"TIANYUAN_{name.upper()}"
     monkeypatch.setenv(variable, text)

@@ -26,9 +26,7 @@ class Body:
     structure: tree.Structure  # of its results
 
 
-def trace_body(
-    who: str, fun: Callable[..., Any], structure: tree.Structure, types: Sequence[ArrayType]
-) -> Body:
+def trace_body(who: str, fun: Callable[..., Any], structure: tree.Structure, types: Sequence[ArrayType]) -> Body:
     """Trace ``fun(*trees)``, whose arguments have ``structure`` (of a tuple) and leaves of ``types``."""
 
     def flat(*xs: Array) -> Extra:

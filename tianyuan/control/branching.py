@@ -121,9 +121,7 @@ class Cond(Prim, Accumulating):
         """The results of any branch."""
         for b in self.branches:
             if b.in_types != operands or b.out_types != self.branches[0].out_types:
-                raise ArrayTypeError(
-                    f"cond: a branch takes {b.in_types} and gives {b.out_types}, got {operands}"
-                )
+                raise ArrayTypeError(f"cond: a branch takes {b.in_types} and gives {b.out_types}, got {operands}")
         return self.branches[0].out_types
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
@@ -162,9 +160,7 @@ class Cond(Prim, Accumulating):
         out_tangents = tangent(primals[0], *outs[results:], *given)
         return list(outs[:results]), spread(out_tangents, force)
 
-    def transpose_into(
-        self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]
-    ) -> Sequence[Maybe]:
+    def transpose_into(self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]) -> Sequence[Maybe]:
         """The transpose of the branch taken; sums under way go in and come out."""
         lin = [isinstance(a, Undef) and differentiable(a.type) for a in args[1:]]
         have = [ct is not None for ct in cts]

@@ -43,9 +43,7 @@ class While(Prim):
         """The carry keeps its types; the condition is one bool."""
         a, b, carry = self.parts(args)
         if (*a, *carry) != self.cond.in_types or (*b, *carry) != self.body.in_types:
-            raise ArrayTypeError(
-                f"while: cond takes {self.cond.in_types}, body {self.body.in_types}, got {args}"
-            )
+            raise ArrayTypeError(f"while: cond takes {self.cond.in_types}, body {self.body.in_types}, got {args}")
         if self.cond.out_types != (ArrayType(bool_),):
             raise ArrayTypeError(f"while: the condition must be bool[], got {self.cond.out_types}")
         return tuple(carry)

@@ -168,9 +168,7 @@ def map(f: Fun, xs: Any, *, batch_size: int | None = None) -> Any:
     values, shape = flat_arrays(xs, "map", "xs")
     length = _length(xs, values, None)
     whole = length - length % batch_size
-    blocks = [
-        reshape(slice_axis(v, 0, 0, whole), (whole // batch_size, batch_size, *v.shape[1:])) for v in values
-    ]
+    blocks = [reshape(slice_axis(v, 0, 0, whole), (whole // batch_size, batch_size, *v.shape[1:])) for v in values]
     ys = scan(lambda _, x: (None, vmap(f)(x)), None, tree.unflatten(shape, blocks))[1]
     ys = tree.map(lambda y: reshape(y, (whole, *y.shape[2:])), ys)
     if whole == length:

@@ -112,9 +112,7 @@ class Scan(Prim, Accumulating):
         outs = self._loop(body, len(c) + sum(nc), len(k) + sum(nk))(*args)
         return self._unzip(outs, nk, list(mask[self.carries :]))
 
-    def _unzip(
-        self, outs: Sequence[Array], nk: list[bool], ny: list[bool]
-    ) -> tuple[list[Array], list[Maybe]]:
+    def _unzip(self, outs: Sequence[Array], nk: list[bool], ny: list[bool]) -> tuple[list[Array], list[Maybe]]:
         a = self.carries
         b = a + sum(nk)
         ys = len(ny)
@@ -149,9 +147,7 @@ class Scan(Prim, Accumulating):
         ny = list(split.nonzero_out[self.carries :])
         return main, [*spread(out[: sum(nk)], nk), *spread(out[sum(nk) :], ny)]
 
-    def transpose_into(
-        self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]
-    ) -> Sequence[Maybe]:
+    def transpose_into(self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]) -> Sequence[Maybe]:
         """The loop run backwards; cotangents of consts accumulate through the iterations."""
         lin = [isinstance(a, Undef) and differentiable(a.type) for a in args]
         lc, lk, lx = self.parts(lin)
@@ -210,9 +206,7 @@ def _interleave(
 ) -> Program:
     """From (c, k, x, dc, dk, dx) -> (k, y, dk, dy) to (c, dc, k, dk, x, dx) -> (k, dk, y, dy)."""
     c, k, x = scan.parts(scan.body.in_types)
-    dc, dk, dx = (
-        [t.strong for t, n in zip(ts, ns, strict=True) if n] for ts, ns in ((c, nc), (k, nk), (x, nx))
-    )
+    dc, dk, dx = ([t.strong for t, n in zip(ts, ns, strict=True) if n] for ts, ns in ((c, nc), (k, nk), (x, nx)))
     sizes = [len(c), len(dc), len(k), len(dk), len(x), len(dx)]
     ys = len(scan.body.results) - scan.carries
 

@@ -19,9 +19,7 @@ class ArrayDataset:
     def __attrs_post_init__(self) -> None:
         sizes = {x.shape[0] if x.shape else None for x in ty.tree.leaves(self.arrays)}
         if len(sizes) != 1 or None in sizes:
-            raise ty.ShapeError(
-                f"ArrayDataset: all arrays need one leading size, got {sorted(map(str, sizes))}"
-            )
+            raise ty.ShapeError(f"ArrayDataset: all arrays need one leading size, got {sorted(map(str, sizes))}")
 
     def __len__(self) -> int:
         return ty.tree.leaves(self.arrays)[0].shape[0]

@@ -43,9 +43,7 @@ def _normal(deviation: Callable[[int, int], float], doc: str) -> Init:
     return draw
 
 
-glorot_uniform = _uniform(
-    lambda i, o: math.sqrt(6 / (i + o)), "Uniform, variance 2 / (in + out) [Glorot2010]."
-)
+glorot_uniform = _uniform(lambda i, o: math.sqrt(6 / (i + o)), "Uniform, variance 2 / (in + out) [Glorot2010].")
 glorot_normal = _normal(lambda i, o: math.sqrt(2 / (i + o)), "Normal, variance 2 / (in + out) [Glorot2010].")
 he_uniform = _uniform(lambda i, o: math.sqrt(6 / i), "Uniform, variance 2 / in [He2015].")
 he_normal = _normal(lambda i, o: math.sqrt(2 / i), "Normal, variance 2 / in [He2015].")

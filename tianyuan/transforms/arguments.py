@@ -73,9 +73,7 @@ def checked_argnums(who: str, argnums: int | Sequence[int], count: int) -> tuple
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in wanted:
         if not -count <= n < count:
-            raise ArrayTypeError(
-                f"{who}: argnums names argument {n}, but the call has {count} positional ones"
-            )
+            raise ArrayTypeError(f"{who}: argnums names argument {n}, but the call has {count} positional ones")
     return tuple(n % count for n in wanted)
 
 
@@ -107,9 +105,7 @@ class FlatFunction:
 
 def _pair(out: Any, name: str) -> tuple[Any, Any]:
     if not (isinstance(out, tuple) and len(out) == 2):  # pyright: ignore[reportUnknownArgumentType]
-        raise ArrayTypeError(
-            f"{name}: with has_aux=True the function returns (value, aux), got {type(out).__name__}"
-        )
+        raise ArrayTypeError(f"{name}: with has_aux=True the function returns (value, aux), got {type(out).__name__}")
     return out  # pyright: ignore
 
 

@@ -92,9 +92,7 @@ def grad(
     return gradient
 
 
-def _check_inputs(
-    fun: Fun, args: Sequence[Any], nums: Sequence[int], holomorphic: bool, allow_int: bool
-) -> None:
+def _check_inputs(fun: Fun, args: Sequence[Any], nums: Sequence[int], holomorphic: bool, allow_int: bool) -> None:
     for n in nums:
         for path, leaf in tree.flatten_with_path(args[n])[0]:
             kind = as_array(leaf).dtype.kind
@@ -117,9 +115,7 @@ def _seed(fun: Fun, outs: Sequence[Array], shape: tree.Structure, holomorphic: b
             "reduce it (sum, mean), or use jacrev or vjp; auxiliary results go with has_aux=True"
         )
     if outs[0].dtype.kind != ("c" if holomorphic else "f"):
-        raise ArrayTypeError(
-            f"grad takes a function that returns a float, {name_of(fun)} returned {outs[0].type}"
-        )
+        raise ArrayTypeError(f"grad takes a function that returns a float, {name_of(fun)} returned {outs[0].type}")
     return scalar(1.0, outs[0].dtype)
 
 
@@ -156,9 +152,7 @@ def _matched(who: str, what: str, primal: Array, tangent: Array) -> Array | None
     if tangent.type.weak and not tangent.shape:
         tangent = convert(tangent, primal.dtype)
     if tangent.type.strong != primal.type.strong:
-        raise ArrayTypeError(
-            f"{who}: {what} must be {primal.type.strong} like its primal, got {tangent.type}"
-        )
+        raise ArrayTypeError(f"{who}: {what} must be {primal.type.strong} like its primal, got {tangent.type}")
     return tangent
 
 

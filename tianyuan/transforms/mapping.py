@@ -69,9 +69,7 @@ def _axis(fun: Fun, axis: Any, value: Array, path: str) -> int | None:
     if not isinstance(axis, int):
         raise ArrayTypeError(f"vmap of {name_of(fun)}: an axis is an int or None, got {axis!r}")
     if not -value.ndim <= axis < value.ndim:
-        raise ShapeError(
-            f"vmap of {name_of(fun)}: argument {path} is {value.type} and has no axis {axis} to map over"
-        )
+        raise ShapeError(f"vmap of {name_of(fun)}: argument {path} is {value.type} and has no axis {axis} to map over")
     return axis % value.ndim
 
 
@@ -100,9 +98,7 @@ def _out_dims(out_axes: Any, shape: tree.Structure, outs: Sequence[Array]) -> li
 def _place(value: Array, dim: int | None, wanted: Any, size: int, fun: Fun) -> Array:
     if wanted is None:
         if dim is not None:
-            raise ShapeError(
-                f"vmap of {name_of(fun)}: out_axes is None, but the result differs between entries"
-            )
+            raise ShapeError(f"vmap of {name_of(fun)}: out_axes is None, but the result differs between entries")
         return value
     ndim = value.ndim + (dim is None)
     if not isinstance(wanted, int) or not -ndim <= wanted < ndim:

@@ -90,9 +90,7 @@ def _same_var(a: Array, b: Array) -> bool:
     return isinstance(a, Staged) and isinstance(b, Staged) and a.stage is b.stage and a.var == b.var
 
 
-def _forced(
-    linear: Linear, program: Program, nonzero: Sequence[bool], force: Sequence[bool]
-) -> tuple[Program, Mask]:
+def _forced(linear: Linear, program: Program, nonzero: Sequence[bool], force: Sequence[bool]) -> tuple[Program, Mask]:
     """The tangent program, with zeros for results whose tangents are asked for though they are zero."""
     if all(n or not f for n, f in zip(linear.nonzero_out, force, strict=True)):
         return linear.program, linear.nonzero_out
@@ -110,23 +108,18 @@ def _forced(
     return traced.program, mask
 
 
-def batch_program(
-    program: Program, size: int, batched: Sequence[bool], force: Sequence[bool]
-) -> tuple[Program, Mask]:
+def batch_program(program: Program, size: int, batched: Sequence[bool], force: Sequence[bool]) -> tuple[Program, Mask]:
     """The program over params with a leading batch axis where ``batched``; which results have one."""
 
     def fun(*args: Array) -> Extra:
         dims = [0 if b else None for b in batched]
         outs, out_dims = batch_flat(lambda *xs: evaluate(program, xs), size, args, dims)
         moved = [
-            at_front(x, d, size) if d is not None or f else x
-            for x, d, f in zip(outs, out_dims, force, strict=True)
+            at_front(x, d, size) if d is not None or f else x for x, d, f in zip(outs, out_dims, force, strict=True)
         ]
         return Extra(moved, tuple(d is not None or f for d, f in zip(out_dims, force, strict=True)))
 
-    types = [
-        t.with_shape((size, *t.shape)) if b else t for t, b in zip(program.in_types, batched, strict=True)
-    ]
+    types = [t.with_shape((size, *t.shape)) if b else t for t, b in zip(program.in_types, batched, strict=True)]
     traced = trace(fun, types)
     assert not traced.closed
     return traced.program, traced.extra

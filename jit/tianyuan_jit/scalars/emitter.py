@@ -113,9 +113,7 @@ class Emitter:
         module.declare(f"{kind} @{name}({places}, {flags}, {kind})")
         align = dtype.itemsize
         mask = f"{flags} splat (i1 true)"
-        return self.instruction(
-            f"call {kind} @{name}({places} align {align} {pointers}, {mask}, {kind} undef)", dtype
-        )
+        return self.instruction(f"call {kind} @{name}({places} align {align} {pointers}, {mask}, {kind} undef)", dtype)
 
     # Control flow. Every lane's result is chosen by its own condition, so that neighbours change no bit.
     def anywhere(self, condition: Value) -> str:
@@ -127,9 +125,7 @@ class Emitter:
         self.function.module.declare(f"i1 @{name}({flags})")
         return self.function.op(f"call i1 @{name}({flags} {condition.operand})")
 
-    def patch(
-        self, condition: Value, usual: Sequence[Value], rare: Callable[[], Sequence[Value]]
-    ) -> tuple[Value, ...]:
+    def patch(self, condition: Value, usual: Sequence[Value], rare: Callable[[], Sequence[Value]]) -> tuple[Value, ...]:
         """``rare()`` in the lanes where the condition holds, else ``usual``; computed only if any does."""
         f = self.function
         yes, end, before = f.fresh("rare"), f.fresh("end"), f.block
@@ -143,9 +139,7 @@ class Emitter:
 
     def _phi(self, x: Value, x_block: str, y: Value, y_block: str) -> Value:
         kind = self.type_of(x.dtype)
-        return self.instruction(
-            f"phi {kind} [ {x.operand}, %{x_block} ], [ {y.operand}, %{y_block} ]", x.dtype
-        )
+        return self.instruction(f"phi {kind} [ {x.operand}, %{x_block} ], [ {y.operand}, %{y_block} ]", x.dtype)
 
     def repeat(
         self,

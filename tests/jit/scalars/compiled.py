@@ -84,8 +84,7 @@ def _run(kernel: Any, dtypes: list[DType], result: DType, lanes: int, *arrays: A
     n = len(arrays[0])
     padding = -n % lanes
     inputs = [
-        np.concatenate([np.asarray(a, d.numpy), np.ones(padding, d.numpy)])
-        for a, d in zip(arrays, dtypes, strict=True)
+        np.concatenate([np.asarray(a, d.numpy), np.ones(padding, d.numpy)]) for a, d in zip(arrays, dtypes, strict=True)
     ]
     out = np.empty(n + padding, result.numpy)
     kernel(out.ctypes.data, *(a.ctypes.data for a in inputs), n + padding)
