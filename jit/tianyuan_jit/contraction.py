@@ -1,7 +1,7 @@
 """C[b, i, j] = sum over k of A[b, i, k] B[b, k, j] by CHAIN(256, 16): a library with run-time sizes.
 
 ``library(dtype, isa)`` is the text of one module. It is compiled once per instruction set; compiled
-programs fill a descriptor (``FIELDS``) and call ``ty_gemm_<dtype>_run``.
+programs fill a descriptor (``GEMM``) and call ``ty_gemm_<dtype>_run``.
 
 A *task* is a rectangle of C, computed by one worker over all of k (``rectangle``): no phases, no
 barriers, and any number of tasks gives the same bits.
@@ -10,10 +10,11 @@ barriers, and any number of tasks gives the same bits.
 from __future__ import annotations
 
 from tianyuan_jit.microkernel import ELEMENTS, ISAS, Element, Isa, accumulator, either
-from tianyuan_jit.rectangle import LAYOUT, Pieces, ceil_div, emit_rectangle, field, select
+from tianyuan_jit.record import Record
+from tianyuan_jit.rectangle import GEMM, Pieces, ceil_div, emit_rectangle, select
 from tianyuan_jit.text import Extent, Function, Module
 
-__all__ = ["DTYPES", "LAYOUT", "emit_library", "library"]
+__all__ = ["DTYPES", "GEMM", "emit_library", "library"]
 
 PARALLEL = 1 << 22  # multiply-adds worth waking other threads for: about 100 us on one
 
@@ -47,17 +48,14 @@ def emit_library(module: Module, element: Element, isa: Isa) -> None:
 
 
 # A context of a parallel call: descriptor, pieces of rows and of columns of a matrix, matrices a task.
-_CONTEXT = ("d", "row_pieces", "column_pieces", "group")
+_CONTEXT = Record.of("d", "row_pieces column_pieces group")
 
 
 def _emit_task(module: Module, element: Element) -> None:
     """``task_<dt>(ctx, task, worker)``: some matrices of the batch, or a rectangle of one."""
     f = Function(module)
-    d = f.op("load ptr, ptr %ctx, align 8")
-    row_pieces, column_pieces, group = (
-        f.op(f"load i64, ptr {f.gep('%ctx', 8 * i)}, align 8") for i in range(1, len(_CONTEXT))
-    )
-    batch, m, n = (field(f, name, d) for name in ("batch", "m", "n"))
+    d, row_pieces, column_pieces, group = (_CONTEXT.load(f, "%ctx", name) for name in _CONTEXT.names)
+    batch, m, n = (GEMM.load(f, d, name) for name in ("batch", "m", "n"))
     column_piece, rest = f.irem("%task", column_pieces), f.idiv("%task", column_pieces)
     row_piece, first = f.irem(rest, row_pieces), f.imul(f.idiv(rest, row_pieces), group)
     rows, columns = Pieces(f, m, ceil_div(f, m, row_pieces)), Pieces(f, n, ceil_div(f, n, column_pieces))
@@ -77,7 +75,7 @@ def _emit_task(module: Module, element: Element) -> None:
 
 def _emit_serial(module: Module, element: Element) -> None:
     f = Function(module)
-    batch, m, n = (field(f, name) for name in ("batch", "m", "n"))
+    batch, m, n = (GEMM.load(f, "%d", name) for name in ("batch", "m", "n"))
     some = f.op(f"icmp sgt i64 {f.imin(m, n)}, 0")
     with f.when(some), f.loop(0, batch) as b:
         args = f"i64 %worker, i64 {b}, i64 0, i64 {m}, i64 0, i64 {n}"
@@ -87,7 +85,7 @@ def _emit_serial(module: Module, element: Element) -> None:
 
 def _emit_run(module: Module, element: Element, isa: Isa) -> None:
     f = Function(module)
-    sizes = [field(f, name) for name in ("batch", "m", "n", "k")]
+    sizes = [GEMM.load(f, "%d", name) for name in ("batch", "m", "n", "k")]
     work: Extent = 1
     for size in sizes:
         work = f.imul(work, size)
@@ -110,10 +108,8 @@ def _fork(f: Function, element: Element, isa: Isa, workers: str, sizes: list[str
     groups = ceil_div(f, batch, group)
     least_columns = 4 * isa.vector_bytes // accumulator(element).size
     rows, columns = _halvings(f, (m, n), (48, least_columns), ceil_div(f, wanted, groups))
-    context = f.alloca(f"[{len(_CONTEXT)} x i64]")
-    f.do(f"store ptr %d, ptr {context}, align 8")
-    for i, value in enumerate((rows, columns, group), 1):
-        f.do(f"store i64 {value}, ptr {f.gep(context, 8 * i)}, align 8")
+    context = _CONTEXT.allocate(f)
+    _CONTEXT.store(f, context, d="%d", row_pieces=rows, column_pieces=columns, group=group)
     tasks = f.imul(f.imul(rows, columns), groups)
     f.do(f"call void @ty_parallel(ptr @task_{element.short}, ptr {context}, i64 {tasks})")
 

@@ -54,7 +54,7 @@ class Isa:
     """An instruction set, as far as tiles care.
 
     ``tiles`` lists (rows, columns) of the largest tiles, tallest last; the kernels below each of them
-    exist. Measured in docs/decisions: 6x4 streams best from L2 with 32 registers, 6x2 with 16.
+    exist. Measured: 6x4 streams best from L2 with 32 registers, 6x2 with 16.
     """
 
     name: str

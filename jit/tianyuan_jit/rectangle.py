@@ -20,40 +20,35 @@ from tianyuan_jit.microkernel import (
     kernel_name,
 )
 from tianyuan_jit.packing import Packing
+from tianyuan_jit.record import Record
 from tianyuan_jit.text import Extent, Function, Module
 
-FIELDS = (
-    "a b c",  # pointers to the operands and the result
-    "batch m n k",  # extents, i64 like all that follow but the pointers
-    "a_batch a_m a_k b_batch b_k b_n c_batch c_m",  # strides in elements; columns of C are contiguous
-    "epilogue epilogue_ctx",  # pointers, or null
-    "load_a load_b load_ctx",  # pointers, or null
+GEMM = Record.of(
+    "a b c",  # the operands and the result
+    "batch m n k "  # extents
+    "a_batch a_m a_k b_batch b_k b_n c_batch c_m "  # strides in elements; columns of C are contiguous
     "a_by_k",  # nonzero: load_a writes k-major
+    "epilogue epilogue_ctx load_a load_b store ctx",  # functions and what they are given, or null
 )
-"""The descriptor: 8-byte fields in this order (use ``LAYOUT`` for the names one by one).
+"""The descriptor: 8-byte fields in this order.
 
 ``epilogue``: ``void (ptr ctx, ptr tile, i64 batch, i64 row, i64 rows, i64 column, i64 columns)``, called
 once for each tile of C after its last k, while it is in L1; ``tile`` points at C[batch, row, column].
 ``load_a``, ``load_b``: ``void (ptr ctx, ptr dst, i64 stride, i64 i0, i64 ni, i64 k0, i64 nk, i64 batch)``
 stand for an operand: they write elements of the accumulator's dtype, A[i, k] at dst[i*stride + k] (or
 dst[k*stride + i] where ``a_by_k``), B[k, j] at dst[k*stride + j], counted from (i0, k0); ``i`` are
-columns for B. A null operand pointer with a loader is fine.
+columns for B. ``store``: ``void (ptr ctx, ptr tile, i64 stride, i64 batch, i64 row, i64 rows, i64 column,
+i64 columns)`` stands for the result: it is given finished tiles of the accumulator's dtype, rows ``stride``
+elements apart, and ``c`` and ``epilogue`` are not used. Operands that functions stand for may be null.
 """
-LAYOUT = tuple(name for line in FIELDS for name in line.split())
 
 KC = 1024  # steps between two visits of a tile of C: a panel of B (64 columns) and a block of A share L2
 ROWS = 96  # rows of a block of A: 96 x 1024 f32 are 384 KB of L2
 PANEL_BYTES = 1 << 22  # a packed block of B: a share of L3
 TALL = 1024  # rows that share scratch sums
-PAD = 16  # elements after a packed row of A, so that its stride is no power of two
+PAD_BYTES = 64  # after a packed row of A: its stride is no power of two, a loader may write a whole vector
 
 RECTANGLE = "ptr %d, i64 %worker, i64 %batch, i64 %row, i64 %rows, i64 %column, i64 %columns"
-
-
-def field(f: Function, name: str, descriptor: str = "%d") -> str:
-    """Load a field of the descriptor."""
-    kind = "ptr" if name in ("a", "b", "c") or name.startswith(("epilogue", "load_")) else "i64"
-    return f.op(f"load {kind}, ptr {f.gep(descriptor, 8 * LAYOUT.index(name))}, align 8")
 
 
 def _widest(isa: Isa) -> int:
@@ -118,6 +113,7 @@ class _Rectangle:
         self.f, self.isa = Function(module), isa
         self.element, self.sum = element, accumulator(element)
         self.lanes = Lanes(self.sum, isa.vector_bytes // self.sum.size)
+        self.long_row, self.short_row = (n + PAD_BYTES // self.sum.size for n in (KC, ROWS))
         packing = Packing(module, element, isa)
         self.pack, self.round, self.accumulate = packing.pack(), packing.round(), packing.accumulate()
 
@@ -139,7 +135,7 @@ class _Rectangle:
 
     def read_fields(self) -> None:
         f = self.f
-        self.fields = {name: field(f, name) for name in LAYOUT}
+        self.fields = {name: GEMM.load(f, "%d", name) for name in GEMM.names}
         strides = ("a_batch", "a_m", "a_k", "b_batch", "b_k", "b_n", "c_batch", "c_m")
         self.stride = {name: f.imul(self.fields[name], self.element.size) for name in strides}
         self.k = self.fields["k"]
@@ -150,6 +146,7 @@ class _Rectangle:
         self.one_step = f.op(f"icmp sle i64 {self.k}, {KC}")
         self.has_load_a = f.op(f"icmp ne ptr {self.fields['load_a']}, null")
         self.has_load_b = f.op(f"icmp ne ptr {self.fields['load_b']}, null")
+        self.has_store = f.op(f"icmp ne ptr {self.fields['store']}, null")
 
     def offset(self, name: str, *terms: tuple[Extent, Extent]) -> str:
         """A field's pointer plus a sum of products."""
@@ -234,20 +231,20 @@ class _Rectangle:
         narrow = select(f, self.one_step, f.imul(self.tile_columns, n), 4 * 4 * n)
         self.block_columns = select(f, few, narrow, PANEL_BYTES // (KC * size))
         self.long = f.op(f"icmp sgt i64 {self.k}, {SEGMENT}")
-        self.sums_apart = "true" if self.element != self.sum else "false"
+        self.sums_apart = self.any("true" if self.element != self.sum else "false", self.has_store)
         shared = self.any(self.long, self.sums_apart)
         self.block_rows = select(f, shared, select(f, self.one_step, ROWS, TALL), "%rows")
         columns = f.imul(ceil_div(f, f.imin(self.block_columns, "%columns"), n), n)
         steps = f.imin(self.k, KC)
         rows = f.imin(self.block_rows, "%rows")
-        self.sum_stride = f.imul(f.iadd(columns, PAD), size)
+        self.sum_stride = f.imul(f.iadd(columns, PAD_BYTES // size), size)
         area = f.imul(rows, self.sum_stride)
-        by_rows, by_k = f.imul(ROWS, KC + PAD), f.imul(steps, ROWS + PAD)
+        by_rows, by_k = f.imul(ROWS, self.long_row), f.imul(steps, self.short_row)
         sizes = [
             f.imul(f.imul(steps, columns), size),
             select(f, self.pack_a, f.imul(f.imax(by_rows, by_k), size), 0),
             select(f, self.long, area, 0),
-            area if self.sums_apart == "true" else 0,
+            select(f, self.sums_apart, area, 0),
         ]
         self.reserve(sizes)
 
@@ -333,7 +330,7 @@ class _Rectangle:
     def call_loader(self, name: str, target: str, stride: Extent, start: Extent, count: Extent) -> None:
         sizes = (stride, start, count, self.k0, self.nk, "%batch")
         args = ", ".join(f"i64 {x}" for x in sizes)
-        self.f.do(f"call void {self.fields[name]}(ptr {self.fields['load_ctx']}, ptr {target}, {args})")
+        self.f.do(f"call void {self.fields[name]}(ptr {self.fields['ctx']}, ptr {target}, {args})")
 
     def place_a(self) -> None:
         """The block of A: its address and strides, after packing it where that was chosen."""
@@ -344,24 +341,24 @@ class _Rectangle:
         again = self.all(self.one_step, only_block, f.op(f"icmp ne i64 {self.j0}, 0"))
         with f.when(self.all(self.pack_a, self.negate(again))):
             self.pack_rows(direct, row)
-        i_step = select(f, self.a_by_k, size, (KC + PAD) * size)
-        k_step = select(f, self.a_by_k, (ROWS + PAD) * size, size)
+        i_step = select(f, self.a_by_k, size, self.long_row * size)
+        k_step = select(f, self.a_by_k, self.short_row * size, size)
         self.block_a = f.op(f"select i1 {self.pack_a}, ptr {self.rows_a}, ptr {direct}")
         self.a_m = select(f, self.pack_a, i_step, s["a_m"])
         self.a_k = select(f, self.pack_a, k_step, s["a_k"])
 
     def pack_rows(self, source: str, row: Extent) -> None:
         f, s, size = self.f, self.stride, self.sum.size
-        width = select(f, self.a_by_k, ROWS + PAD, KC + PAD)
+        width = select(f, self.a_by_k, self.short_row, self.long_row)
 
         def load() -> None:
             self.call_loader("load_a", self.rows_a, width, f.iadd("%row", row), self.mi)
 
         def by_k() -> None:
-            self.copy_rows(source, s["a_k"], s["a_m"], (ROWS + PAD) * size, self.nk, self.mi)
+            self.copy_rows(source, s["a_k"], s["a_m"], self.short_row * size, self.nk, self.mi)
 
         def by_rows() -> None:
-            self.copy_rows(source, s["a_m"], s["a_k"], (KC + PAD) * size, self.mi, self.nk)
+            self.copy_rows(source, s["a_m"], s["a_k"], self.long_row * size, self.mi, self.nk)
 
         either(f, self.has_load_a, load, lambda: either(f, self.a_by_k, by_k, by_rows))
 
@@ -390,23 +387,39 @@ class _Rectangle:
         row = f.iadd(self.i1, start)  # inside the block that shares scratch
         result = self.place(self.c, self.stride["c_m"], f.iadd(self.i0, row), self.element.size, self.j0)
         scratch = (self.sum_stride, row, self.sum.size, 0)
-        if self.sums_apart == "true":
-            total, total_row = self.place(self.total, *scratch), self.sum_stride
-        else:
-            total, total_row = result, self.stride["c_m"]
+        apart = self.place(self.total, *scratch)
+        total = f.op(f"select i1 {self.sums_apart}, ptr {apart}, ptr {result}")
+        total_row = select(f, self.sums_apart, self.sum_stride, self.stride["c_m"])
         segment = self.place(self.segment, *scratch)
         target = f.op(f"select i1 {self.later}, ptr {segment}, ptr {total}")
         target_row = select(f, self.later, self.sum_stride, total_row)
         self.call_kernel(f.gep(self.block_a, f.imul(start, self.a_m)), target, target_row, rows)
-        shape = f"i64 {rows}, i64 {self.width}"
-        sums = f"ptr {total}, i64 {total_row}"
+        sums = f"ptr {total}, i64 {total_row}, i64 {rows}, i64 {self.width}"
         with f.when(self.segment_ends):
-            f.do(f"call void @{self.accumulate}(ptr {segment}, i64 {self.sum_stride}, {sums}, {shape})")
+            f.do(f"call void @{self.accumulate}(ptr {segment}, i64 {self.sum_stride}, {sums})")
         with f.when(self.last):
-            if self.sums_apart == "true":
-                place = f"ptr {result}, i64 {self.stride['c_m']}"
-                f.do(f"call void @{self.round}({sums}, {place}, {shape})")
-            self.call_epilogue(result, f.iadd(self.i0, row), rows)
+            self.deliver(total, total_row, result, f.iadd(self.i0, row), rows)
+
+    def deliver(self, total: str, total_row: Extent, result: str, row: Extent, rows: Extent) -> None:
+        """A finished tile: round it if sums are wider, then the epilogue; or hand it to ``store``."""
+        f = self.f
+        column = f.iadd("%column", f.iadd(self.j0, self.tile_column))
+        where = ("%batch", f.iadd("%row", row), rows, column, self.width)
+        numbers = ", ".join(f"i64 {x}" for x in where)
+
+        def store() -> None:
+            tile = f"ptr {self.fields['ctx']}, ptr {total}, i64 {f.idiv(total_row, self.sum.size)}"
+            f.do(f"call void {self.fields['store']}({tile}, {numbers})")
+
+        def finish() -> None:
+            if self.element != self.sum:
+                source, target = f"ptr {total}, i64 {total_row}", f"ptr {result}, i64 {self.stride['c_m']}"
+                f.do(f"call void @{self.round}({source}, {target}, i64 {rows}, i64 {self.width})")
+            function = self.fields["epilogue"]
+            with f.when(f.op(f"icmp ne ptr {function}, null")):
+                f.do(f"call void {function}(ptr {self.fields['epilogue_ctx']}, ptr {result}, {numbers})")
+
+        either(f, self.has_store, store, finish)
 
     def place(self, base: str, stride: Extent, row: Extent, size: int, column: Extent) -> str:
         """The address of this tile in a matrix."""
@@ -424,11 +437,3 @@ class _Rectangle:
         )
         args = ", ".join(f"{kind} {value}" for kind, value in zip(ARGUMENTS, values, strict=True))
         f.do(f"call void {kernel}({args})")
-
-    def call_epilogue(self, tile: str, row: Extent, rows: Extent) -> None:
-        f, function = self.f, self.fields["epilogue"]
-        with f.when(f.op(f"icmp ne ptr {function}, null")):
-            column = f.iadd("%column", f.iadd(self.j0, self.tile_column))
-            numbers = ("%batch", f.iadd("%row", row), rows, column, self.width)
-            args = ", ".join(f"i64 {x}" for x in numbers)
-            f.do(f"call void {function}(ptr {self.fields['epilogue_ctx']}, ptr {tile}, {args})")

@@ -8,8 +8,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
-
-from tianyuan_jit.contraction import LAYOUT, library
+from tianyuan_jit.contraction import GEMM, library
+from tianyuan_jit.convolution import library as convolution_library
 
 CPUS = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "sse2": "x86-64"}
 
@@ -69,14 +69,16 @@ def scratch(worker: int) -> np.ndarray[Any, Any]:
 
 
 class Native:
-    """A compiled module with the stubs in it."""
+    """Compiled modules that see one another, and the stubs."""
 
-    def __init__(self, text: str, isa: str) -> None:
+    def __init__(self, isa: str, *texts: str) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         target = llvm.Target.from_default_triple()
-        self.machine = target.create_target_machine(cpu=CPUS[isa], opt=1, codemodel="jitdefault", jit=True)
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text + STUBS), self.machine)
+        machine = target.create_target_machine(cpu=CPUS[isa], opt=1, codemodel="jitdefault", jit=True)
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(STUBS), machine)
+        for text in texts:
+            self.engine.add_module(llvm.parse_assembly(text))
         self.engine.finalize_object()
         for worker in range(3):
             self._store("stub_memory", scratch(worker).ctypes.data, 8 * worker)
@@ -101,17 +103,20 @@ class Native:
 @cache
 def gemm(dtype: str, isa: str) -> Native:
     """The contraction library."""
-    text = library(dtype, isa)
-    for line in ("void @ty_parallel(ptr, ptr, i64)", "i64 @ty_workers()", "ptr @ty_scratch(i64, i64)"):
-        text = text.replace(f"declare {line}\n", "")
-    return Native(text, isa)
+    return Native(isa, library(dtype, isa))
+
+
+@cache
+def convolutions(dtype: str, isa: str) -> Native:
+    """The convolution library, with the contractions it calls."""
+    return Native(isa, convolution_library(dtype, isa), library(dtype, isa))
 
 
 def descriptor(**values: int) -> np.ndarray[Any, Any]:
     """Fields by name; the others are zero."""
-    d = np.zeros(len(LAYOUT), np.int64)
+    d = np.zeros(len(GEMM.names), np.int64)
     for name, value in values.items():
-        d[LAYOUT.index(name)] = value
+        d[GEMM.names.index(name)] = value
     return d
 
 
