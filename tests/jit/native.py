@@ -8,6 +8,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
+
 from tianyuan_jit.contraction import GEMM, library
 from tianyuan_jit.convolution import library as convolution_library
 

@@ -12,10 +12,10 @@ from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
-from tianyuan_jit.convolution import CONVOLUTION
 
 from tests.jit.chain import Array, chain, same_bits, values
 from tests.jit.native import convolutions
+from tianyuan_jit.convolution import CONVOLUTION
 
 ISAS = ("avx512", "avx2")
 
