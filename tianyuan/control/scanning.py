@@ -123,7 +123,7 @@ class Scan(Prim, Accumulating):
 
     def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """A scan of primals that also stacks what the tangents need, and a scan of tangents."""
-        (c, k, x), (dc, dk, dx) = self.parts(primals), self.parts(tangents)
+        (c, k, _), (dc, dk, dx) = self.parts(primals), self.parts(tangents)
         nc, nx = [t is not None for t in dc], [t is not None for t in dx]
         ys = len(self.body.results) - self.carries
 

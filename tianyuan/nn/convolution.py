@@ -19,7 +19,7 @@ def conv2d(
     padding: str | tuple[tuple[int, int], ...] = "SAME",
     groups: int = 1,
 ) -> ty.Array:
-    """f32[n, h, w, c] with filters f32[kh, kw, c / groups, o] -> f32[n, h', w', o]; ``padding`` SAME, VALID or pairs."""
+    """f32[n, h, w, c] with filters f32[kh, kw, c / groups, o] -> f32[n, h', w', o]; ``padding``: name or pairs."""
     return ty.conv_general_dilated(
         x,
         w,
