@@ -132,7 +132,8 @@ _BASE: list[Interpreter] = []
 
 def current() -> Interpreter:
     """The interpreter in force."""
-    return _CURRENT.get(_BASE[-1])
+    found = _CURRENT.get(None)
+    return _BASE[-1] if found is None else found
 
 
 def base() -> Interpreter:

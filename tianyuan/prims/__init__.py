@@ -1,0 +1,1 @@
+"""The primitives, each in one place."""
