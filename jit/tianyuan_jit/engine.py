@@ -169,10 +169,9 @@ def define(symbols: Mapping[str, int]) -> None:
         _host.update(symbols)
 
 
-def from_libc(*names: str) -> dict[str, int]:
-    """The addresses of functions of the C library, as ``define`` takes them."""
-    libc = ctypes.CDLL(None)
-    return {name: ctypes.cast(libc[name], ctypes.c_void_p).value or 0 for name in names}
+def addresses(host: ctypes.CDLL, *names: str) -> dict[str, int]:
+    """The addresses of functions of a C library, as ``define`` takes them."""
+    return {name: ctypes.cast(host[name], ctypes.c_void_p).value or 0 for name in names}
 
 
 def symbol(name: str, isa: str) -> int:
@@ -212,4 +211,4 @@ def _initialize() -> None:
         raise MachineError(f"the CPU machine needs x86-64, and this is {platform.machine()}")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    define(from_libc(*_FROM_LIBC))
+    define(addresses(ctypes.CDLL(None), *_FROM_LIBC))

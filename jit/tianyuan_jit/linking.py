@@ -110,9 +110,9 @@ def link(module: Object, resolve: Callable[[str], int]) -> dict[str, int]:
     """
     if any(s.flags & _TLS for s in module.sections):
         raise MachineError("thread-local variables cannot be linked")
+    addresses = {name: resolve(name) for name in module.undefined}
     layout = _layout(module)
     base = _map(layout.size)
-    addresses = {name: resolve(name) for name in module.undefined}
     for symbol in module.symbols:
         if symbol.is_global and symbol.section:
             addresses[symbol.name] = base + layout.sections[symbol.section] + symbol.value

@@ -1,6 +1,7 @@
 """Compilation, libraries and symbols."""
 
 import ctypes
+import os
 import threading
 from pathlib import Path
 
@@ -150,10 +151,10 @@ def test_shared_library_has_one_state() -> None:
 
 def test_host_functions() -> None:
     """Python callbacks and functions of libc can be called under a name."""
-    engine.define(engine.from_libc("getpid"))
+    engine.define(engine.addresses(ctypes.CDLL(None), "getpid"))
     with_pid = "declare i32 @getpid()\ndefine i32 @f() { %y = call i32 @getpid()\n ret i32 %y }"
 
-    assert call(engine.load(with_pid, name="m", isa="sse2").address("f")) == __import__("os").getpid()
+    assert call(engine.load(with_pid, name="m", isa="sse2").address("f")) == os.getpid()
 
 
 def test_second_load_comes_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
