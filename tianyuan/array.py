@@ -115,6 +115,9 @@ class Array:
             raise TypeError(f"only an integer array is an index, got {self.type}")
         return int(self._item())
 
+    def __getitem__(self, index: Any) -> Array:
+        return OPERATORS["getitem"](self, index)
+
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise ArrayTypeError("arrays are immutable: write x = x.at[index].set(value)")
 
@@ -173,4 +176,3 @@ for _name in _COMPARE:
     setattr(Array, f"__{_name}__", _binary(_name, False))
 for _name in _UNARY:
     setattr(Array, f"__{_name}__", _unary(_name))
-Array.__getitem__ = lambda self, index: OPERATORS["getitem"](self, index)  # pyright: ignore

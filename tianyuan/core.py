@@ -37,7 +37,7 @@ class Prim:
         """Result types from argument types, or ArrayTypeError."""
         raise missing(self, "type rule", "used")
 
-    def lower(self, *types: ArrayType) -> Lowering:
+    def lower(self, *types: Any, **kwargs: Any) -> Lowering:
         """What the machine computes, for arguments of these types."""
         raise missing(self, "lowering", "run")
 
@@ -49,15 +49,15 @@ class Prim:
         """As ``jvp``, while tangents are recorded; primitives that hold Programs override it."""
         return self.jvp(primals, tangents)
 
-    def transpose(self, cts: Any, *args: Any) -> tuple[Any, ...]:
-        """Cotangents of the linear arguments (those that are ``Undef``); None for the others."""
+    def transpose(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """``transpose(ct, *args)``: cotangents of the linear arguments (``Undef``); None for the others."""
         raise missing(self, "transpose", "differentiated in reverse mode")
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
         """Results, and the axis of each that is the batch (or None), for arguments batched at ``dims``."""
         raise missing(self, "batch rule", "vmapped")
 
-    def oracle(self, *args: Any) -> Any:
+    def oracle(self, *args: Any, **kwargs: Any) -> Any:
         """The same in NumPy, SciPy or mpmath: independent mathematics, for tests only."""
         raise missing(self, "oracle", "tested")
 
