@@ -32,6 +32,20 @@ class OracleInterpreter(Interpreter):
         return [Array(t, np.asarray(v), 0) for v, t in zip(values, types, strict=True)]
 
 
+class OracleMemory:
+    """What stands for the CPU's memory: literals are NumPy arrays too."""
+
+    name = "cpu"
+
+    def from_numpy(self, value: np.ndarray[Any, Any], type: ArrayType) -> Array:
+        """An array that the interpreter understands."""
+        return array(value, type)
+
+    def to_numpy(self, value: Array) -> np.ndarray[Any, Any]:
+        """Its elements."""
+        return value.owner
+
+
 def array(value: Any, type: ArrayType) -> Array:
     """An array the interpreter understands."""
     return Array(type, np.asarray(value, type.dtype.numpy).reshape(type.shape), 0)
@@ -84,9 +98,7 @@ def _check_mapped(p: Any, case: Case, entries: list[list[Array]], mapped: tuple[
         for entry in entries
     ]
     for dims in itertools.product(*ranks):
-        stacked = [
-            entries[0][i] if d is None else _stack([e[i] for e in entries], d) for i, d in enumerate(dims)
-        ]
+        stacked = [entries[0][i] if d is None else _stack([e[i] for e in entries], d) for i, d in enumerate(dims)]
         with interpreting(OracleInterpreter()):
             outs, out_dims = p.batch(SIZE, stacked, dims)
         if not p.multiple:

@@ -12,3 +12,12 @@ from tianyuan.prims.linear.reshaping import moveaxis as moveaxis
 from tianyuan.prims.linear.reshaping import reshape as reshape
 from tianyuan.prims.linear.reshaping import squeeze as squeeze
 from tianyuan.prims.linear.reshaping import transpose as transpose
+from tianyuan.prims.linear.slicing import Concatenate as Concatenate
+from tianyuan.prims.linear.slicing import Pad as Pad
+from tianyuan.prims.linear.slicing import Reverse as Reverse
+from tianyuan.prims.linear.slicing import Slice as Slice
+from tianyuan.prims.linear.slicing import concatenate as concatenate
+from tianyuan.prims.linear.slicing import pad as pad
+from tianyuan.prims.linear.slicing import reverse as reverse
+from tianyuan.prims.linear.slicing import slice as slice
+from tianyuan.prims.linear.slicing import slice_axis as slice_axis

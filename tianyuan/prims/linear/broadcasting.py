@@ -11,9 +11,10 @@ from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import primitive, type_of
+from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.linear.axes import check_increasing, check_shape, inserted, kept, shifted, subsets
-from tianyuan.prims.linear.reshaping import reshape
+from tianyuan.prims.linear.reshaping import moveaxis, reshape
 from tianyuan.prims.linear.structural import Linear
 from tianyuan.types import ALL, NUMERIC, ArrayType, DType, accumulator, as_dtype
 
@@ -136,3 +137,15 @@ def broadcast_to(x: Array, shape: Sequence[int]) -> Array:
 def reduce_sum(x: Array, axes: Sequence[int]) -> Array:
     """The sum over ``axes`` (increasing); x itself for none."""
     return ReduceSum(tuple(axes))(x) if axes else x
+
+
+def zeros(type: ArrayType) -> Array:
+    """Zeros of a type: a literal, broadcast."""
+    return broadcast(scalar(0, type.dtype), type.shape, ())
+
+
+def with_batch_at(x: Array, dim: int | None, size: int, at: int) -> Array:
+    """``x`` with its batch axis moved from ``dim`` to ``at``, or repeated along a new axis there."""
+    if dim is not None:
+        return moveaxis(x, dim, at)
+    return broadcast(x, inserted(x.shape, at, size), kept((at,), x.ndim + 1))

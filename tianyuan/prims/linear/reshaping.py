@@ -40,9 +40,7 @@ class Reshape(Linear):
         check_shape("reshape", self.shape)
         size = math.prod(self.shape)
         if size != x.size:
-            raise ShapeError(
-                f"reshape keeps the number of elements: {x} has {x.size}, {self.shape} has {size}"
-            )
+            raise ShapeError(f"reshape keeps the number of elements: {x} has {x.size}, {self.shape} has {size}")
         return (x.with_shape(self.shape),)
 
     def lower(self, *types: ArrayType) -> lowering.Reshape:
@@ -76,9 +74,7 @@ def cut(before: Sequence[int], after: Sequence[int], shape: Sequence[int]) -> in
 
 def _transposes(dtype: DType) -> list[Case]:
     shapes = [(), (5,), (2, 3), (2, 3, 4), (0, 3), (2, 1, 3, 4)]
-    return [
-        Case((ArrayType(dtype, s),), {"permutation": p}) for s in shapes for p in permutations(range(len(s)))
-    ]
+    return [Case((ArrayType(dtype, s),), {"permutation": p}) for s in shapes for p in permutations(range(len(s)))]
 
 
 @primitive
