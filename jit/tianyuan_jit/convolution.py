@@ -82,9 +82,7 @@ class _Convolution:
     def set_axes(self, **stems: list[Extent]) -> None:
         """Set three fields a stem of the WINDOWS record."""
         for stem, values in stems.items():
-            WINDOWS.store(
-                self.f, self.windows, **{f"{stem}{i}": v for i, v in zip(AXES, values, strict=True)}
-            )
+            WINDOWS.store(self.f, self.windows, **{f"{stem}{i}": v for i, v in zip(AXES, values, strict=True)})
 
     def windows_of_x(self) -> None:
         """Rows (n, p), columns (k, c)."""

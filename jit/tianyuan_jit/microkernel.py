@@ -12,6 +12,9 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from tianyuan.types import dtype_of_name
+from tianyuan_jit.scalars.library import SelfContained
+from tianyuan_jit.scalars.values import Value
 from tianyuan_jit.text import Extent, Function, Module
 
 BLOCK = 256  # steps of one chain; a constant of the definition
@@ -20,7 +23,7 @@ SEGMENT = 16 * BLOCK  # steps of one segment; a constant of the definition
 
 @frozen
 class Element:
-    """A dtype in memory and in registers. bfloat16 is seen as ``i16``; it is only ever converted."""
+    """A dtype in memory. 16-bit floats are seen as ``i16``: they are only ever converted."""
 
     short: str
     llvm: str
@@ -29,13 +32,13 @@ class Element:
     @property
     def floating(self) -> bool:
         """Whether it has a fused multiply-add; integers multiply and add."""
-        return self.llvm in ("half", "float", "double") or self.short == "bf16"
+        return self.llvm in ("float", "double")
 
 
 ELEMENTS = {
     e.short: e
     for e in (
-        Element("f16", "half", 2),
+        Element("f16", "i16", 2),
         Element("bf16", "i16", 2),
         Element("f32", "float", 4),
         Element("f64", "double", 8),
@@ -45,8 +48,8 @@ ELEMENTS = {
 
 
 def accumulator(element: Element) -> Element:
-    """The element in which sums are held: f32 for 16-bit floats, else itself."""
-    return ELEMENTS["f32"] if element.short in ("f16", "bf16") else element
+    """The element in which sums are held: f32 for 16-bit floats, i32 for narrower integers, else itself."""
+    return ELEMENTS[{"f16": "f32", "bf16": "f32", "i8": "i32", "i16": "i32"}.get(element.short, element.short)]
 
 
 @frozen
@@ -61,6 +64,7 @@ class Isa:
     vector_bytes: int
     tiles: tuple[tuple[int, int], ...]
     fma: bool = True
+    target: str = "x86_64"
 
     def shapes(self) -> list[tuple[int, int]]:
         """Every (rows, columns) that has a kernel."""
@@ -87,13 +91,13 @@ class Lanes:
 
     @property
     def type(self) -> str:
-        """The LLVM type."""
-        return f"<{self.count} x {self.element.llvm}>"
+        """The LLVM type; a plain element for one lane."""
+        return self.element.llvm if self.count == 1 else f"<{self.count} x {self.element.llvm}>"
 
     @property
     def suffix(self) -> str:
         """The type's name in intrinsics."""
-        kind = {"half": "f16", "float": "f32", "double": "f64"}.get(self.element.llvm, self.element.llvm)
+        kind = {"float": "f32", "double": "f64"}.get(self.element.llvm, self.element.llvm)
         return f"v{self.count}{kind}"
 
     @property
@@ -140,12 +144,17 @@ class Lanes:
         """x + y."""
         return f.op(f"{'fadd' if self.element.floating else 'add'} {self.type} {x}, {y}")
 
-    def multiply_add(self, f: Function, x: str, y: str, z: str) -> str:
+    def multiply_add(self, f: Function, isa: Isa, x: str, y: str, z: str) -> str:
         """x*y + z, with one rounding for floats, modulo 2^w for integers."""
         if not self.element.floating:
             return f.op(f"add {self.type} {f.op(f'mul {self.type} {x}, {y}')}, {z}")
-        args = (f"{self.type} {v}" for v in (x, y, z))
-        return f.intrinsic(self.type, f"llvm.fma.{self.suffix}", *args)
+        dtype = dtype_of_name(self.element.short)
+        return scalars(f, self.count, isa).fma(*(Value(v, dtype) for v in (x, y, z))).operand
+
+
+def scalars(f: Function, lanes: int, isa: Isa) -> SelfContained:
+    """The scalar machine, for what only it knows: fma and 16-bit floats on CPUs without either."""
+    return SelfContained(f, lanes, isa.target, isa.fma)
 
 
 def either(f: Function, condition: str, yes: Callable[[], None], no: Callable[[], None]) -> None:
@@ -175,16 +184,17 @@ def emit_kernel(module: Module, element: Element, isa: Isa, rows: int, columns: 
     t + i*tm; strides in bytes. The first block is stored when ``first``, all others are added. Only
     ``width`` columns of T are touched.
     """
-    _Kernel(module, Lanes(element, isa.vector_bytes // element.size), rows, columns).emit()
+    _Kernel(module, element, isa, rows, columns).emit()
 
 
 _GROUP = 6  # rows that share a pointer: their five offsets and two pointers fit the integer registers
 
 
 class _Kernel:
-    def __init__(self, module: Module, lanes: Lanes, rows: int, columns: int) -> None:
-        self.f = Function(module)
-        self.lanes, self.rows, self.columns = lanes, rows, columns
+    def __init__(self, module: Module, element: Element, isa: Isa, rows: int, columns: int) -> None:
+        self.f, self.isa = Function(module), isa
+        self.lanes = Lanes(element, isa.vector_bytes // element.size)
+        self.rows, self.columns = rows, columns
         self.cells = [(i, j) for i in range(rows) for j in range(columns)]
 
     def emit(self) -> None:
@@ -250,7 +260,7 @@ class _Kernel:
             base = pointers[0] if i < _GROUP else pointers[2]
             a = lanes.broadcast(f, f.gep(base, self.offsets[i % _GROUP]))
             row = sums[i * self.columns : (i + 1) * self.columns]
-            result += [lanes.multiply_add(f, a, b[j], row[j]) for j in range(self.columns)]
+            result += [lanes.multiply_add(f, self.isa, a, b[j], row[j]) for j in range(self.columns)]
         return result
 
     def flush(self, sums: list[str], add: bool) -> None:

@@ -8,34 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tianyuan_jit.microkernel import Element, Isa, Lanes, accumulator, either
+from tianyuan.types import dtype_of_name, float32, uint16
+from tianyuan_jit.microkernel import Element, Isa, Lanes, accumulator, either, scalars
+from tianyuan_jit.scalars.values import Value
 from tianyuan_jit.text import Extent, Function, Module
 
 
-def widen(f: Function, value: str, source: Lanes, target: Lanes) -> str:
-    """Lanes of a 16-bit float as f32, exactly; other elements as they are."""
+def widen(f: Function, isa: Isa, value: str, source: Lanes, target: Lanes) -> str:
+    """Lanes of an element as its accumulator, exactly."""
     if source.element == target.element:
         return value
-    if source.element.short == "f16":
-        return f.op(f"fpext {source.type} {value} to {target.type}")
-    words = f"<{source.count} x i32>"
-    high = f.op(f"shl {words} {f.op(f'zext {source.type} {value} to {words}')}, splat (i32 16)")
-    return f.op(f"bitcast {words} {high} to {target.type}")
+    if not target.element.floating:
+        return f.op(f"sext {source.type} {value} to {target.type}")
+    bits = Value(value, uint16)
+    return scalars(f, source.count, isa).from_half_bits(bits, dtype_of_name(source.element.short)).operand
 
 
-def narrow(f: Function, value: str, source: Lanes, target: Lanes) -> str:
-    """Lanes of f32 as a 16-bit float, rounded once to nearest even; other elements as they are."""
+def narrow(f: Function, isa: Isa, value: str, source: Lanes, target: Lanes) -> str:
+    """Lanes of an accumulator as the element: 16-bit floats rounded once, integers wrapped."""
     if source.element == target.element:
         return value
-    if target.element.short == "f16":
-        return f.op(f"fptrunc {source.type} {value} to {target.type}")
-    words = f"<{source.count} x i32>"
-    bits = f.op(f"bitcast {source.type} {value} to {words}")
-    odd = f.op(f"and {words} {f.op(f'lshr {words} {bits}, splat (i32 16)')}, splat (i32 1)")
-    rounded = f.op(f"add {words} {f.op(f'add {words} {bits}, splat (i32 32767)')}, {odd}")
-    nan = f.op(f"fcmp uno {source.type} {value}, zeroinitializer")
-    rounded = f.op(f"select <{source.count} x i1> {nan}, {words} splat (i32 2143289344), {words} {rounded}")
-    return f.op(f"trunc {words} {f.op(f'lshr {words} {rounded}, splat (i32 16)')} to {target.type}")
+    if not source.element.floating:
+        return f.op(f"trunc {source.type} {value} to {target.type}")
+    machine = scalars(f, source.count, isa)
+    half = machine.to_half(Value(value, float32), dtype_of_name(target.element.short))
+    return machine.half_bits(half).operand
 
 
 class Packing:
@@ -70,7 +67,7 @@ class Packing:
 
     def _move(self, f: Function, source: str, target: str, x: Extent, mask: str | None) -> None:
         value = self.source.load(f, f.gep(source, f.imul(x, self.element.size)), mask)
-        value = widen(f, value, self.source, self.lanes)
+        value = widen(f, self.isa, value, self.source, self.lanes)
         self.lanes.store(f, f.gep(target, f.imul(x, self.sum.size)), value, mask)
 
     def gather(self) -> str:
@@ -81,7 +78,7 @@ class Packing:
         with f.loop(0, "%rows") as i:
             start, row = f.gep("%src", f.imul(i, "%src_row")), f.gep("%dst", f.imul(i, "%dst_row"))
             with f.loop(0, "%width") as j:
-                value = widen(f, source.load(f, f.gep(start, f.imul(j, "%src_col"))), source, target)
+                value = widen(f, self.isa, source.load(f, f.gep(start, f.imul(j, "%src_col"))), source, target)
                 target.store(f, f.gep(row, f.imul(j, self.sum.size)), value)
         args = "ptr %src, i64 %src_row, i64 %src_col, ptr %dst, i64 %dst_row, i64 %rows, i64 %width"
         f.finish(f"internal void @{name}({args})")
@@ -113,7 +110,7 @@ class Packing:
         mask = None if count is None else self.lanes.mask(f, count)
         offset = f.imul(k, self.element.size)
         loaded = [self.source.load(f, f.gep(row, offset), mask) for row in rows]
-        turned = transposed(f, [widen(f, v, self.source, self.lanes) for v in loaded], self.lanes)
+        turned = transposed(f, [widen(f, self.isa, v, self.source, self.lanes) for v in loaded], self.lanes)
         row = f.gep(target, f.imul(k, "%dst_row"))
         for lane, value in enumerate(turned):
             if count is None or lane == 0:
@@ -157,7 +154,7 @@ class Packing:
             with f.loop(0, "%width", self.lanes.count) as x:
                 mask = self.lanes.mask(f, f.isub("%width", x))
                 value = self.lanes.load(f, f.gep(source, f.imul(x, self.sum.size)), mask)
-                value = narrow(f, value, self.lanes, self.source)
+                value = narrow(f, self.isa, value, self.lanes, self.source)
                 self.source.store(f, f.gep(target, f.imul(x, self.element.size)), value, mask)
         args = "ptr %src, i64 %src_row, ptr %dst, i64 %dst_row, i64 %rows, i64 %width"
         f.finish(f"internal void @{name}({args})")

@@ -72,7 +72,7 @@ class _Windows:
     """Columns in runs that are contiguous in the source, rows in lines along the last axis."""
 
     def __init__(self, module: Module, element: Element, isa: Isa) -> None:
-        self.f, self.element, self.sum = Function(module), element, accumulator(element)
+        self.f, self.isa, self.element, self.sum = Function(module), isa, element, accumulator(element)
         self.lanes = Lanes(self.sum, isa.vector_bytes // self.sum.size)
         self.source = Lanes(element, self.lanes.count)
 
@@ -169,7 +169,7 @@ class _Windows:
     def move(self, source: str, target: str, x: Extent, mask: str | None) -> None:
         f = self.f
         value = self.source.load(f, f.gep(source, f.imul(x, self.element.size)), mask)
-        value = widen(f, value, self.source, self.lanes)
+        value = widen(f, self.isa, value, self.source, self.lanes)
         self.lanes.store(f, f.gep(target, f.imul(x, self.sum.size)), value)
 
 
@@ -212,7 +212,7 @@ class _Scatter:
     """Finished tiles to the rows of the result that one phase of a strided convolution owns."""
 
     def __init__(self, module: Module, element: Element, isa: Isa) -> None:
-        self.f, self.element, self.sum = Function(module), element, accumulator(element)
+        self.f, self.isa, self.element, self.sum = Function(module), isa, element, accumulator(element)
         self.lanes = Lanes(self.sum, isa.vector_bytes // self.sum.size)
         self.target = Lanes(element, self.lanes.count)
 
@@ -238,5 +238,5 @@ class _Scatter:
         with f.loop(0, "%columns", self.lanes.count) as x:
             mask = self.lanes.mask(f, f.isub("%columns", x))
             value = self.lanes.load(f, f.gep(source, f.imul(x, self.sum.size)), mask)
-            value = narrow(f, value, self.lanes, self.target)
+            value = narrow(f, self.isa, value, self.lanes, self.target)
             self.target.store(f, f.gep(target, f.imul(x, self.element.size)), value, mask)

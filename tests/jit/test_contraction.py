@@ -14,7 +14,7 @@ from tests.jit.chain import NUMPY, Array, chain, fma32, libm, same_bits, values
 from tests.jit.native import describe, gemm
 from tianyuan_jit.contraction import DTYPES, library
 
-ISAS = ("avx512", "avx2")
+ISAS = ("avx512", "avx2", "sse2")
 
 
 # ---- calls

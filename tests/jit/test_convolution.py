@@ -17,7 +17,7 @@ from tests.jit.chain import Array, chain, same_bits, values
 from tests.jit.native import convolutions
 from tianyuan_jit.convolution import CONVOLUTION
 
-ISAS = ("avx512", "avx2")
+ISAS = ("avx512", "avx2", "sse2")
 
 
 @frozen
