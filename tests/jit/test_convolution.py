@@ -159,9 +159,7 @@ def cases(draw: st.DrawFn) -> Convolution:
 
     size, kernel, stride, dilation, low = each(1, most), each(1, 3), each(1, 3), each(1, 3), each(-2, 3)
     high = each(-2, 3)
-    spans = [
-        n + a + b - (k - 1) * d - 1 for n, a, b, k, d in zip(size, low, high, kernel, dilation, strict=True)
-    ]
+    spans = [n + a + b - (k - 1) * d - 1 for n, a, b, k, d in zip(size, low, high, kernel, dilation, strict=True)]
     out = tuple(max(s // t + 1, 1) for s, t in zip(spans, stride, strict=True))
     counts = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     channels, outputs = (draw(st.sampled_from((1, 2, 3, 5, 17))) for _ in range(2))
@@ -222,9 +220,7 @@ def test_values_are_those_of_scipy() -> None:
     arrays = operands(v, "f64", 1)
     convolve("forward", "f64", "avx512", v, arrays)
     for o in range(v.outputs):
-        planes = (
-            signal.correlate2d(arrays["x"][0, ..., c], arrays["w"][..., c, o], "valid") for c in range(4)
-        )
+        planes = (signal.correlate2d(arrays["x"][0, ..., c], arrays["w"][..., c, o], "valid") for c in range(4))
         np.testing.assert_allclose(arrays["y"][0, ..., o], sum(planes), rtol=1e-12, atol=1e-12)
 
 
