@@ -188,9 +188,16 @@ class CustomFunction(Prim):
         return call.jvp(primals[n:], tangents[n:])
 
     def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
-        """By the user's reverse rule, or the forward one."""
+        """By the user's reverse rule, or the forward one. Arrays closed over travel as residuals."""
         call, n = self._as_call(primals, tangents)
-        return call.linearize(primals[n:], tangents[n:])
+        if self.save is None or self.pull is None:
+            return call.jvp(primals[n:], tangents[n:])
+        outs = evaluate(self.save, primals)
+        count, pull = len(self.call.results), self.pull
+        residuals = [*primals[:n], *outs[count:]]
+        results = tuple(t.strong for t in self.call.out_types)
+        tangent = CustomTangent(lambda *xs: evaluate(pull, xs), len(residuals), results)
+        return outs[:count], tangent(*residuals, *_whole(primals[n:], tangents[n:]))
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
         """The custom function of batched programs."""

@@ -151,7 +151,7 @@ class Scan(Prim, Accumulating):
         """The loop run backwards; cotangents of consts accumulate through the iterations."""
         lin = [isinstance(a, Undef) and differentiable(a.type) for a in args]
         lc, lk, lx = self.parts(lin)
-        if not all(lk) or any(isinstance(a, Undef) != m for a, m in zip(args, lin, strict=True)):
+        if not all(differentiable(t) for t in self.body.in_types[len(lc) : len(lc) + len(lk)]):
             raise NoRuleError("scan cannot be transposed: a carry mixes linear with other values")
         (c, k, x), (rc, rk, rx) = self.parts(args), self.parts(running)
         body, ny = _backward_body(self, lc, lx, [ct is not None for ct in cts[self.carries :]])
@@ -167,7 +167,8 @@ class Scan(Prim, Accumulating):
         into_c = [next(made) for _ in sums]
         into_k = [next(made) for _ in ct_k]
         into_x = spread(list(made), lx)
-        added = [_plus(r, ct) for r, ct in zip((*rk, *rx), (*into_k, *into_x), strict=True)]
+        own_k = [ct if m else None for ct, m in zip(into_k, lk, strict=True)]  # others start from the zero tangent
+        added = [_plus(r, ct) for r, ct in zip((*rk, *rx), (*own_k, *into_x), strict=True)]
         return [*spread(into_c, lc), *added]
 
     # ---- batching
