@@ -1,0 +1,1 @@
+"""Kernels to LLVM text: one file for each kind of lowering."""
