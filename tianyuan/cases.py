@@ -30,6 +30,7 @@ class Cases:
     ``values``: the interval floats are drawn from. ``sweep``: every case to try, given a dtype.
     ``draw(rng, type, i, case)``: overrides how argument ``i`` is drawn (indices, permutations, keys).
     ``differentiable``: whether finite differences make sense at random points of ``values``.
+    ``complex_ulp``: the bound against the oracle for complex dtypes, in ulp of the result's modulus.
     """
 
     sweep: Callable[[DType], list[Case]]
@@ -37,6 +38,7 @@ class Cases:
     values: tuple[float, float] = (-3.0, 3.0)
     draw: Callable[..., Any] | None = None
     differentiable: bool = True
+    complex_ulp: float = 0.0
     symbolic: bool = True  # whether vmap over every argument subset is meaningful
 
 

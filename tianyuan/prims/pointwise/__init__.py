@@ -1,0 +1,1 @@
+"""Element-wise primitives: one function of scalars each, applied to every element."""
