@@ -1,0 +1,147 @@
+"""Conversions between dtypes, and the same bits under another dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tianyuan import lowering
+from tianyuan.array import Array
+from tianyuan.cases import Case, Cases
+from tianyuan.core import Prim, primitive, type_of
+from tianyuan.errors import ArrayTypeError
+from tianyuan.lowering import Scalars
+from tianyuan.types import ALL, COMPLEX, FLOATS, INTEGERS, ArrayType, DType, as_dtype, bfloat16, bool_, real_dtype
+
+DIFFERENTIABLE = FLOATS + COMPLEX
+
+
+def _conversions(dtype: DType) -> list[Case]:
+    shapes = [((), dtype), ((2, 3), real_dtype(dtype)), ((0, 3), bool_), *(((5,), d) for d in ALL)]
+    return [Case((ArrayType(dtype, s),), {"dtype": d}) for s, d in shapes]
+
+
+@primitive
+class Convert(Prim):
+    """The values of x in another ``dtype``, rounded once, directly; a weak type becomes strong.
+
+    Float to integer truncates, saturates, and takes NaN to 0; to bool is x ≠ 0; integers wrap; complex to
+    real keeps the real part. Linear (over the reals) between floats and complex numbers; to or from
+    integers and bool the tangent is zero. Not for keys.
+    """
+
+    dtype: DType
+    cases = Cases(_conversions, ALL, differentiable=False)  # a difference quotient sees the rounding
+
+    def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
+        """The shape of x, in ``dtype``."""
+        for dtype in (x.dtype, self.dtype):
+            if dtype.kind == "k":
+                raise ArrayTypeError(f"convert takes numbers or bool, got {x} to {self.dtype}")
+        return (x.with_dtype(self.dtype),)
+
+    def lower(self, *types: ArrayType) -> lowering.Map:
+        """One element at a time."""
+        return lowering.Map(self.scalar)
+
+    def scalar(self, k: Scalars, x: Any) -> Any:
+        """One conversion."""
+        return k.convert(x, self.dtype)
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Array | None]) -> tuple[Any, Any]:
+        """dx, converted; none to or from a dtype that has no derivative."""
+        (x,), (dx,) = primals, tangents
+        flat = x.dtype not in DIFFERENTIABLE or self.dtype not in DIFFERENTIABLE
+        return self(x), None if flat or dx is None else convert(dx, self.dtype)
+
+    def transpose(self, cts: Any, *args: Any) -> tuple[Any, ...]:
+        """ct, converted back (to a real x: its real part)."""
+        return (convert(cts, type_of(args[0]).dtype),)
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The batch stays where it is."""
+        return self(args[0]), dims[0]
+
+    def oracle(self, *args: Any) -> Any:
+        """NumPy's casts, in a precision from which one rounding is left."""
+        return converted(np.asarray(args[0]), self.dtype)
+
+
+def converted(x: Any, dtype: DType) -> Any:
+    """The NumPy array ``x`` in ``dtype``, by the rules of ``Convert``."""
+    kind = as_dtype(x.dtype).kind
+    if dtype == bool_:
+        return x != 0
+    if kind == "c" and dtype.kind != "c":
+        return converted(np.real(x), dtype)
+    if kind == "f" and dtype.kind in "iu":
+        return _saturated(x.astype(np.longdouble), dtype)
+    return _to_bfloat(x) if dtype == bfloat16 else x.astype(dtype.numpy)
+
+
+def _saturated(x: Any, dtype: DType) -> Any:
+    info = np.iinfo(dtype.numpy)
+    inside = np.clip(np.nan_to_num(np.trunc(x), nan=0.0, posinf=1e30, neginf=-1e30), info.min, info.max)
+    return inside.astype(dtype.numpy)
+
+
+def _to_bfloat(x: Any) -> Any:
+    """Eight bits of extended precision, ties to even (NumPy's own cast goes through f32 and rounds twice)."""
+    exact = x.astype(np.longdouble)
+    finite = np.where(np.isfinite(exact), exact, 0)
+    quantum = np.ldexp(np.longdouble(1), np.maximum(np.frexp(finite)[1] - 8, -133))
+    rounded = np.where(np.isfinite(exact), np.rint(finite / quantum) * quantum, exact)
+    return rounded.astype(np.float32).astype(bfloat16.numpy)
+
+
+def _bitcasts(dtype: DType) -> list[Case]:
+    targets = [d for d in INTEGERS + FLOATS if d.bits == dtype.bits]
+    return [Case((ArrayType(dtype, s),), {"dtype": d}) for d in targets for s in [(), (5,), (2, 3), (0, 3)]]
+
+
+@primitive
+class Bitcast(Prim):
+    """The same bits under another ``dtype`` of the same width: integers and floats. No derivative.
+
+    Every NaN that is read is the canonical quiet positive one (docs/numerics.md).
+    """
+
+    dtype: DType
+    cases = Cases(_bitcasts, INTEGERS + FLOATS, differentiable=False)
+
+    def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
+        """The shape of x, in ``dtype``; ArrayTypeError for another width."""
+        fits = {x.dtype, self.dtype} <= {*INTEGERS, *FLOATS} and x.dtype.bits == self.dtype.bits
+        if not fits:
+            raise ArrayTypeError(f"bitcast takes integers and floats of one width, got {x} to {self.dtype}")
+        return (x.with_dtype(self.dtype),)
+
+    def lower(self, *types: ArrayType) -> lowering.Bits:
+        """Another name for the bytes."""
+        return lowering.Bits()
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Array | None]) -> tuple[Any, Any]:
+        """No tangent."""
+        return self(*primals), None
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The batch stays where it is."""
+        return self(args[0]), dims[0]
+
+    def oracle(self, *args: Any) -> Any:
+        """NumPy's view, of canonical NaNs."""
+        x = np.asarray(args[0])
+        nan = np.array(np.nan, x.dtype) if as_dtype(x.dtype).kind == "f" else x.dtype.type(0)
+        return np.where(x != x, nan, x).astype(x.dtype).view(self.dtype.numpy)
+
+
+def convert(x: Array, dtype: DType) -> Array:
+    """The values of ``x`` in ``dtype``; x itself where it has it already and is not weak."""
+    return x if x.dtype == dtype and not x.type.weak else Convert(dtype)(x)
+
+
+def bitcast(x: Array, dtype: DType) -> Array:
+    """The bits of ``x`` under another dtype of the same width; x itself where it has it and is not weak."""
+    return x if x.dtype == dtype and not x.type.weak else Bitcast(dtype)(x)
