@@ -25,6 +25,7 @@ from tianyuan.machine import Executable, machine
 from tianyuan.program import Program, evaluate
 from tianyuan.settings import config
 from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.batching import axes_in_force
 from tianyuan.transforms.tracing import Extra, trace
 from tianyuan.types import ArrayType
 
@@ -86,7 +87,7 @@ class Jitted:
     def _lookup(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Array], Entry]:
         fixed, rest = self._static.split(self.fun, args, kwargs)
         arrays, structure = flat_arrays(rest, f"jit of {name_of(self.fun)}", "argument ")
-        key = (fixed, structure, tuple([a.type for a in arrays]))
+        key = (fixed, structure, tuple([a.type for a in arrays]), tuple(axes_in_force().items()))
         found = self._entries.get(key)
         return arrays, found or self._trace(key, structure, arrays)
 

@@ -32,6 +32,7 @@ class Prim:
     multiple: ClassVar[bool] = False  # whether calls return a tuple of results
     ulp: ClassVar[float] = 0.0  # the bound against the oracle; 0 where exact
     cases: ClassVar[Cases]
+    axis_name: str | None = None  # the named axis that a collective works over
 
     def types(self, *args: Any, **kwargs: Any) -> tuple[ArrayType, ...]:
         """Result types from argument types, or ArrayTypeError."""
@@ -56,6 +57,10 @@ class Prim:
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
         """Results, and the axis of each that is the batch (or None), for arguments batched at ``dims``."""
         raise missing(self, "batch rule", "vmapped")
+
+    def collect(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """As ``batch``, for a collective over the axis that is the batch."""
+        raise missing(self, "collective rule", "used across a named axis")
 
     def oracle(self, *args: Any, **kwargs: Any) -> Any:
         """The same in NumPy, SciPy or mpmath: independent mathematics, for tests only."""

@@ -6,3 +6,4 @@ from tianyuan.control.loops import fori_loop as fori_loop
 from tianyuan.control.loops import map as map
 from tianyuan.control.loops import scan as scan
 from tianyuan.control.loops import while_loop as while_loop
+from tianyuan.control.prefixes import associative_scan as associative_scan

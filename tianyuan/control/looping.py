@@ -15,7 +15,7 @@ from tianyuan.control.scanning import Scan, cut
 from tianyuan.core import Prim, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError
 from tianyuan.program import Program
-from tianyuan.transforms.batching import at_front
+from tianyuan.transforms.batching import at_front, batch_name, named_axes
 from tianyuan.transforms.forward import instantiate
 from tianyuan.transforms.programs import batch_program, jvp_program, spread
 from tianyuan.transforms.tracing import trace
@@ -116,6 +116,12 @@ def per_entry(prim: Prim, size: int, args: Sequence[Array], dims: Sequence[int |
     Every argument is given to every entry as its own slice, so that the cotangent of a shared one is a sum over
     the batch (docs/numerics.md).
     """
+    name = next((n for n in named_axes(prim) if n == batch_name()), None)
+    if name is not None:
+        raise NoRuleError(
+            f"{prim.name}: entries of the axis {name!r} take different branches or numbers of steps here, so a collective "
+            "over that axis cannot run inside; move it outside"
+        )
     xs = [at_front(x, d, size) for x, d in zip(args, dims, strict=True)]
     types = [x.type.drop((0,)) for x in xs]
     body = trace(lambda *entry: prim(*entry), types).program

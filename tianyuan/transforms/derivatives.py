@@ -32,7 +32,7 @@ from tianyuan.transforms.arguments import (
 from tianyuan.transforms.forward import differentiable, instantiate, jvp_flat
 from tianyuan.transforms.mapping import vmap
 from tianyuan.transforms.reverse import linearize_flat
-from tianyuan.types import DEFAULT_INT, ArrayType
+from tianyuan.types import DEFAULT_INT, ArrayType, as_dtype
 
 Fun = Callable[..., Any]
 
@@ -273,3 +273,33 @@ def _row(pieces: list[Array], structure: tree.Structure, argnums: int | Sequence
 def hessian(fun: Fun, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Fun:
     """Second derivatives of a scalar function: ``jacfwd(jacrev(fun))``."""
     return jacfwd(jacrev(fun, argnums, has_aux), argnums, has_aux)
+
+
+def hvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian of a scalar function times a vector, by forward over reverse mode.
+
+    ``primals`` and ``tangents`` are tuples of arguments; the result is like ``primals`` (without the tuple for
+    one argument).
+    """
+    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    return jvp(grad(fun, argnums), primals, tangents)[1]
+
+
+def linear_transpose(fun: Fun, *primals: Any) -> Fun:
+    """The transpose of a linear function: a function from a cotangent of the result to a tuple of cotangents.
+
+    ``primals`` give structure, shapes and dtypes only (anything with ``shape`` and ``dtype``). Where ``fun`` is not
+    linear, the result is the transpose of its derivative at 0.
+    """
+    points = tree.map(lambda x: zeros(_type_of(x)), tuple(primals))
+
+    def transposed(cotangent: Any) -> Any:
+        return vjp(fun, *points)[1](cotangent)
+
+    return transposed
+
+
+def _type_of(value: Any) -> ArrayType:
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return ArrayType(as_dtype(value.dtype), tuple(value.shape))
+    return as_array(value).type.strong

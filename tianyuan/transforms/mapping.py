@@ -12,7 +12,7 @@ from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.transforms.arguments import flat_arrays, name_of
-from tianyuan.transforms.batching import batch_flat
+from tianyuan.transforms.batching import batch_flat, named_axis
 
 Fun = Callable[..., Any]
 
@@ -43,7 +43,8 @@ def vmap(
             box[:] = [out]
             return arrays
 
-        outs, out_dims = batch_flat(flat, size, values, dims)
+        with named_axis(axis_name, size):
+            outs, out_dims = batch_flat(flat, size, values, dims)
         wanted = _out_dims(out_axes, box[0], outs)
         placed = [_place(x, d, w, size, fun) for x, d, w in zip(outs, out_dims, wanted, strict=True)]
         return tree.unflatten(box[0], placed)
