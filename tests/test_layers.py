@@ -30,7 +30,7 @@ FLOORS = [
     ["transforms"],
     ["control", "recomputation", "custom_rules", "callbacks", "collectives", "keys_in_use"],
     ["functions", "indexing", "linalg", "fft", "special", "random", "printing", "digest"],
-    ["compiling", "saving"],
+    ["compiling", "retracing", "saving"],
     ["nn", "optim", "data", "record", "testing", "aliases", "lax", "cli"],
 ]
 LEVEL = {name: i for i, floor in enumerate(FLOORS) for name in floor}

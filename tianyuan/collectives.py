@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota
+from tianyuan.prims.reduction import reduce_max, reduce_min
+
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, primitive
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.creation import iota
 from tianyuan.prims.linear import gather, reduce_sum, reshape
 from tianyuan.prims.pointwise.arithmetic import div
-from tianyuan.prims.reduction import reduce_max, reduce_min
 from tianyuan.transforms.arguments import flat_arrays
 from tianyuan.transforms.batching import at_front, axes_in_force
 from tianyuan.types import DEFAULT_FLOAT, DEFAULT_INT, ArrayType, DType
@@ -156,5 +157,7 @@ def _size(who: str, name: str) -> int:
     found = axes_in_force().get(name)
     if found is None:
         known = ", ".join(map(repr, axes_in_force())) or "none"
-        raise ShapeError(f"{who}: no axis is called {name!r} here (there are: {known}); pass axis_name={name!r} to vmap")
+        raise ShapeError(
+            f"{who}: no axis is called {name!r} here (there are: {known}); pass axis_name={name!r} to vmap"
+        )
     return found

@@ -23,6 +23,7 @@ from tianyuan.eager import check_alive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.machine import Executable, machine
 from tianyuan.program import Program, evaluate
+from tianyuan.retracing import Call, History, TraceRecord
 from tianyuan.settings import config
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import axes_in_force
@@ -64,11 +65,12 @@ def stage_text(program: Program, stage: str) -> str:
 class Jitted:
     """A function compiled by ``jit``. Its cache is keyed by static arguments, structure and types."""
 
-    def __init__(self, fun: Fun, static: _Static, donated: tuple[int, ...]) -> None:
+    def __init__(self, fun: Fun, static: _Static, donated: tuple[int, ...], max_traces: int | None = None) -> None:
         functools.update_wrapper(self, fun)
         self.fun = fun
         self._static = static
         self._donated = donated
+        self._history = History(name_of(fun), max_traces)
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -95,6 +97,7 @@ class Jitted:
         with self._lock:
             if (found := self._entries.get(key)) is not None:
                 return found
+            self._history.add(Call(key[0], structure, tuple(a.type for a in arrays), key[3]))
             made = self._traced(key[0], structure, [a.type for a in arrays])
             if all(type(x) is Array for x in made.closed):  # tracers of a transformation under way do not last
                 self._entries[key] = made
@@ -147,10 +150,15 @@ class Jitted:
         """What will be compiled for these arguments."""
         return Lowered(self.trace(*args, **kwargs))
 
+    def traces(self) -> list[TraceRecord]:
+        """Every trace so far: the argument types it was made for, and why it was made."""
+        return self._history.records()
+
     def clear_cache(self) -> None:
         """Forget all traces."""
         with self._lock:
             self._entries.clear()
+            self._history.clear()
 
 
 @frozen(eq=False)
@@ -197,11 +205,13 @@ def jit(
     static_argnames: str | Iterable[str] | None = None,
     donate_argnums: int | Iterable[int] | None = None,
     donate_argnames: str | Iterable[str] | None = None,
+    max_traces: int | None = None,
 ) -> Any:
     """``fun`` compiled: traced once per structure and types of its arguments, the same bits as ``fun``.
 
     Static arguments are hashable, known while tracing, and part of the cache's key. Donated arrays may be
-    overwritten by results; they are dead after the call, even if it raises. Usable as a decorator with options.
+    overwritten by results; they are dead after the call, even if it raises. With ``max_traces``, one trace more
+    is a RetracingError that says what changed. Usable as a decorator with options.
     """
     if fun is None:
         return functools.partial(
@@ -210,12 +220,15 @@ def jit(
             static_argnames=static_argnames,
             donate_argnums=donate_argnums,
             donate_argnames=donate_argnames,
+            max_traces=max_traces,
         )
     if not callable(fun):
         raise ArrayTypeError(f"jit takes a function, got {type(fun).__name__}")
     nums, names = _positions(fun, _as_tuple(static_argnums), _as_tuple(static_argnames))
     donated, _ = _positions(fun, _as_tuple(donate_argnums), _as_tuple(donate_argnames))
-    return Jitted(fun, _Static(nums, names), donated)
+    if max_traces is not None and (not isinstance(max_traces, int) or max_traces < 1):  # pyright: ignore
+        raise ArrayTypeError(f"jit: max_traces is a positive int or None, got {max_traces!r}")
+    return Jitted(fun, _Static(nums, names), donated, max_traces)
 
 
 def _positions(fun: Fun, nums: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import field, frozen
-from tianyuan.prims.linear import reduce_sum
 
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Undef, current, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
+from tianyuan.prims.linear import reduce_sum
 from tianyuan.program import Program, evaluate
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import at_front, batch_flat

@@ -67,3 +67,11 @@ class RecordError(TianyuanError, ValueError):
 
 class DataDependentShapeError(TianyuanError, TypeError):
     """A result shape that depends on values, asked for while tracing."""
+
+
+class RetracingError(TianyuanError, RuntimeError):
+    """A jitted function traced more often than its ``max_traces`` allows."""
+
+
+class CallbackError(TianyuanError, RuntimeError):
+    """A host function called from a program returned something other than it promised."""

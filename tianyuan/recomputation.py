@@ -9,15 +9,18 @@ of the program that stores everything (docs/numerics.md, Derivatives).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
+
+from attrs import frozen
 
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Undef, primitive
+from tianyuan.eager import replay
 from tianyuan.errors import ArrayTypeError
-from tianyuan.program import Program
+from tianyuan.program import Atom, Lit, Program, Var, literal
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate
@@ -35,13 +38,15 @@ from tianyuan.types import ArrayType, DType
 Maybe = Array | None
 
 
-def checkpoint(fun: Callable[..., Any], *, policy: Any = None) -> Callable[..., Any]:
+def checkpoint(fun: Callable[..., Any], *, policy: Policy | None = None) -> Callable[..., Any]:
     """``fun`` with derivatives that recompute its inside instead of storing it: less memory, the same bits.
 
-    ``policy`` None stores only the arguments.
+    ``policy`` says which values are stored all the same, one of ``checkpoint_policies``; None stores only the
+    arguments.
     """
-    if policy is not None:
-        raise ArrayTypeError("checkpoint: policies other than None are not available yet")
+    chosen = checkpoint_policies.nothing if policy is None else policy
+    if not isinstance(chosen, Policy):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ArrayTypeError(f"checkpoint: policy must be one of checkpoint_policies, got {policy!r}")
 
     @functools.wraps(fun)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -52,10 +57,51 @@ def checkpoint(fun: Callable[..., Any], *, policy: Any = None) -> Callable[..., 
             return Extra(*flat_arrays(fun(*inner, **named), name_of(fun), "the result"))
 
         traced = trace(flat, [a.type for a in arrays])
-        outs = Checkpoint(traced.program)(*arrays, *traced.closed)
+        outs = Checkpoint(traced.program, chosen.kind, chosen.names)(*arrays, *traced.closed)
         return tree.unflatten(traced.extra, outs)
 
     return wrapped
+
+
+@frozen
+class Policy:
+    """Which values a checkpointed function stores for its derivative: a kind, and names for kind ``names``."""
+
+    kind: str
+    names: tuple[str, ...] = ()
+
+    def stores(self, prim: Prim) -> bool:
+        """Whether the results of a primitive are stored."""
+        if self.kind == "names":
+            return isinstance(prim, Named) and prim.label in self.names
+        return self.kind == "everything" or (self.kind == "dots" and prim.name in _DOTS)
+
+
+_DOTS = ("dot_general", "conv", "conv_input_grad", "conv_weight_grad")
+
+
+class checkpoint_policies:
+    """What ``checkpoint`` stores beside the arguments. Gradients have the same bits under all."""
+
+    nothing = Policy("nothing")
+    """Only the arguments: the least memory."""
+
+    dots = Policy("dots")
+    """Results of contractions and convolutions, which are dear to compute again."""
+
+    everything = Policy("everything")
+    """All that the derivative needs, as without ``checkpoint``."""
+
+    @staticmethod
+    def names(*names: str) -> Policy:
+        """The values that ``checkpoint_name`` gave one of these names."""
+        return Policy("names", names)
+
+
+def checkpoint_name(x: Any, name: str) -> Any:
+    """``x``, a tree, under a name that a checkpoint policy may ask for."""
+    flat, shape = flat_arrays(x, "checkpoint_name", "argument ")
+    return tree.unflatten(shape, [Named(name)(a) for a in flat])
 
 
 def _no_cases(dtype: DType) -> list[Case]:
@@ -64,9 +110,11 @@ def _no_cases(dtype: DType) -> list[Case]:
 
 @primitive
 class Checkpoint(Prim, Accumulating):
-    """Run ``program``; derivatives recompute it."""
+    """Run ``program``; derivatives recompute it, but for what the policy stores."""
 
     program: Program
+    kind: str = "nothing"
+    names: tuple[str, ...] = ()
     multiple = True
     cases = Cases(_no_cases, ())
 
@@ -93,23 +141,31 @@ class Checkpoint(Prim, Accumulating):
         nonzero = [t is not None for t in tangents]
         count = len(self.program.results)
         made, mask = jvp_program(self.program, nonzero, [False] * count)
-        outs = Checkpoint(made)(*primals, *(t for t in tangents if t is not None))
+        outs = self._region(made)(*primals, *(t for t in tangents if t is not None))
         return list(outs[:count]), spread(outs[count:], mask)
 
     def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
-        """The region, and a region from (primals, tangents) to tangents that computes the primal part anew."""
+        """The region, and a region from (primals, stored, tangents) to tangents that computes the rest anew."""
         nonzero = [t is not None for t in tangents]
         count = len(self.program.results)
         split = split_program(self.program, nonzero, [False] * count)
+        stored = _stored(split.primal, count, Policy(self.kind, self.names))
+        forward = Program(split.primal.params, split.primal.eqns, (*split.primal.results[:count], *stored))
+        outs = self._region(forward)(*primals)
+        sizes = len(primals), len(stored)
 
         def again(*args: Array) -> Sequence[Array]:
-            residuals = split.primal(*args[: len(primals)])[count:]
-            return split.tangent(*args[len(primals) :], *residuals)
+            params, known, given = args[: sizes[0]], args[sizes[0] : sum(sizes)], args[sum(sizes) :]
+            residuals = _anew(split.primal, params, dict(zip(stored, known, strict=True)), count)
+            return split.tangent(*given, *residuals)
 
         kept = [t.strong for t, n in zip(self.program.in_types, nonzero, strict=True) if n]
-        made = trace(again, [*self.program.in_types, *kept]).program
-        out = Checkpoint(made)(*primals, *(t for t in tangents if t is not None))
-        return self(*primals), spread(out, split.nonzero_out)
+        made = trace(again, [*self.program.in_types, *(v.type for v in stored), *kept]).program
+        out = self._region(made)(*primals, *outs[count:], *(t for t in tangents if t is not None))
+        return list(outs[:count]), spread(out, split.nonzero_out)
+
+    def _region(self, program: Program) -> Checkpoint:
+        return Checkpoint(program, self.kind, self.names)
 
     def transpose_into(self, cts: Sequence[Maybe], args: Sequence[Any], running: Sequence[Maybe]) -> Sequence[Maybe]:
         """The region that computes anew and walks back, adding to the sums under way."""
@@ -118,7 +174,7 @@ class Checkpoint(Prim, Accumulating):
         sums = [instantiate(r, a.type) for r, a, m in zip(running, args, lin, strict=True) if m]
         others = [a for a, m in zip(args, lin, strict=True) if not m]
         made = backward_program(self.program, lin, have)
-        outs = Checkpoint(made)(*others, *sums, *(ct for ct in cts if ct is not None))
+        outs = self._region(made)(*others, *sums, *(ct for ct in cts if ct is not None))
         return spread(outs, lin)
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
@@ -126,4 +182,65 @@ class Checkpoint(Prim, Accumulating):
         batched = [d is not None for d in dims]
         made, mask = batch_program(self.program, size, batched, [False] * len(self.program.results))
         moved = [at_front(x, d, size) if d is not None else x for x, d in zip(args, dims, strict=True)]
-        return Checkpoint(made)(*moved), [0 if m else None for m in mask]
+        return self._region(made)(*moved), [0 if m else None for m in mask]
+
+
+def _stored(primal: Program, count: int, policy: Policy) -> list[Var]:
+    """The variables that residuals (the results from ``count`` on) need and the policy stores."""
+    approved = {v.id for e in primal.eqns if policy.stores(e.prim) for v in e.outs}
+    needed = _needed(primal, count, approved)
+    return [v for e in primal.eqns for v in e.outs if v.id in approved and v.id in needed]
+
+
+def _needed(primal: Program, count: int, known: Container[int]) -> set[int]:
+    """The variables from which residuals are computed, not looking behind ``known`` ones."""
+    needed = {r.id for r in primal.results[count:] if isinstance(r, Var)}
+    for eqn in reversed(primal.eqns):
+        if any(v.id in needed and v.id not in known for v in eqn.outs):
+            needed.update(a.id for a in eqn.args if isinstance(a, Var))
+    return needed
+
+
+def _anew(primal: Program, params: Sequence[Array], known: dict[Var, Array], count: int) -> list[Array]:
+    """The residuals from params and stored values, computing only what is missing."""
+    env = dict(zip((p.id for p in primal.params), params, strict=True))
+    env.update((v.id, x) for v, x in known.items())
+    stored = {v.id for v in known}
+    needed = _needed(primal, count, stored)
+
+    def value(atom: Atom) -> Array:
+        return literal(atom) if isinstance(atom, Lit) else env[atom.id]
+
+    for eqn in primal.eqns:
+        if any(v.id in needed and v.id not in stored for v in eqn.outs):
+            outs = replay(eqn, [value(a) for a in eqn.args])
+            env.update((v.id, x) for v, x in zip(eqn.outs, outs, strict=True) if v.id not in stored)
+    return [value(r) for r in primal.results[count:]]
+
+
+@primitive
+class Named(Prim):
+    """The identity, with a name for checkpoint policies. Linear."""
+
+    label: str
+    cases = Cases(_no_cases, ())
+
+    def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
+        """That of the argument."""
+        return (x,)
+
+    def lower(self, *types: ArrayType) -> lowering.Lowering:
+        """A copy."""
+        return lowering.Map(lambda k, x: x)
+
+    def oracle(self, x: Any) -> Any:
+        """Itself."""
+        return x
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """The tangent as it is."""
+        return self(*primals), tangents[0]
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The identity."""
+        return self(*args), dims[0]

@@ -7,9 +7,7 @@ import pytest
 from tianyuan.cli import main
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["demo", "--epochs", "0"], ["demo", "--threads", "no"], ["resume"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["demo", "--epochs", "0"], ["demo", "--threads", "no"], ["resume"]])
 def test_bad_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Words that make no sense end with code 2 and the usage."""
     with pytest.raises(SystemExit) as caught:

@@ -10,9 +10,6 @@ from typing import Any
 
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import iota, zeros
-from tianyuan.prims.linear import gather, reshape
-from tianyuan.prims.pointwise.arithmetic import add
-from tianyuan.prims.pointwise.comparison import lt, select
 
 from tianyuan import lowering, tree
 from tianyuan.array import Array
@@ -22,6 +19,9 @@ from tianyuan.control.looping import per_entry
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError
+from tianyuan.prims.linear import gather, reshape
+from tianyuan.prims.pointwise.arithmetic import add
+from tianyuan.prims.pointwise.comparison import lt, select
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
 from tianyuan.transforms.batching import at_front

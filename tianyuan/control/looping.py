@@ -119,8 +119,8 @@ def per_entry(prim: Prim, size: int, args: Sequence[Array], dims: Sequence[int |
     name = next((n for n in named_axes(prim) if n == batch_name()), None)
     if name is not None:
         raise NoRuleError(
-            f"{prim.name}: entries of the axis {name!r} take different branches or numbers of steps here, so a collective "
-            "over that axis cannot run inside; move it outside"
+            f"{prim.name}: entries of the axis {name!r} take different branches or numbers of steps here, so a "
+            "collective over that axis cannot run inside; move it outside"
         )
     xs = [at_front(x, d, size) for x, d in zip(args, dims, strict=True)]
     types = [x.type.drop((0,)) for x in xs]

@@ -7,9 +7,6 @@ from typing import Any
 
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import iota
-from tianyuan.prims.linear import concatenate, reshape, slice_axis
-from tianyuan.prims.pointwise.arithmetic import add
-from tianyuan.prims.pointwise.comparison import lt
 
 from tianyuan import tree
 from tianyuan.array import Array
@@ -18,6 +15,9 @@ from tianyuan.control.looping import While
 from tianyuan.control.scanning import Scan
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError, TreeError
+from tianyuan.prims.linear import concatenate, reshape, slice_axis
+from tianyuan.prims.pointwise.arithmetic import add
+from tianyuan.prims.pointwise.comparison import lt
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
 from tianyuan.transforms.mapping import vmap

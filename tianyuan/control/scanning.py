@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tianyuan.prims.linear import moveaxis
-from tianyuan.prims.pointwise.arithmetic import add
-
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.errors import NoRuleError, ShapeError
+from tianyuan.prims.linear import moveaxis
+from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.program import Program
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate

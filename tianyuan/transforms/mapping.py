@@ -6,11 +6,10 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tianyuan.prims.linear import broadcast, moveaxis
-
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.prims.linear import broadcast, moveaxis
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import batch_flat, named_axis
 

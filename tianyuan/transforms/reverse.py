@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import frozen
-from tianyuan.prims.pointwise.arithmetic import add
 
 from tianyuan.array import Array
 from tianyuan.core import Interpreter, Prim, Undef, interpreting
 from tianyuan.eager import replay
+from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.program import Atom, Eqn, Lit, Program, Var, literal
 from tianyuan.transforms.forward import Forward, differentiable
 from tianyuan.transforms.tracing import Stage, Staged
