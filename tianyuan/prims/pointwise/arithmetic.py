@@ -1,105 +1,46 @@
-"""Arithmetic, element by element. Floats round once, correctly; integers wrap; nothing traps."""
+"""Arithmetic, element by element, under one name."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
-from tianyuan.array import Array
-from tianyuan.core import Undef, primitive
-from tianyuan.errors import NoRuleError
-from tianyuan.lowering import Scalars
-from tianyuan.prims.pointwise.base import (
-    DIFFERENTIABLE,
-    Pointwise,
-    Tangents,
-    gathered,
-    neg,
-    number,
-    scale,
-    spread,
-)
 from tianyuan.prims.pointwise.base import Add as Add
 from tianyuan.prims.pointwise.base import Neg as Neg
 from tianyuan.prims.pointwise.base import Scale as Scale
 from tianyuan.prims.pointwise.base import add as add
-from tianyuan.prims.pointwise.oracles import product
-from tianyuan.types import NUMERIC
-
-
-@primitive
-class Sub(Pointwise):
-    """The difference: y = a - b, correctly rounded; integers wrap. Linear."""
-
-    dtypes = NUMERIC
-
-    def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
-        return k.sub(a, b)
-
-    def jvp(self, primals: Sequence[Array], tangents: Tangents) -> tuple[Any, Any]:
-        """da - db."""
-        y = self(*primals)
-        da, db = (None if t is None else spread(t, y.shape) for t in tangents)
-        if db is None:
-            return y, da
-        return y, neg(db) if da is None else sub(da, db)
-
-    def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
-        """ct and -ct."""
-        return gathered(cts, a), gathered(neg(cts), b) if isinstance(b, Undef) else None
-
-    def oracle(self, a: Any, b: Any) -> Any:
-        return np.subtract(a, b)
-
-
-@primitive
-class Mul(Pointwise):
-    """The product: y = a · b, correctly rounded; integers wrap; complex (ac - bd, ad + bc)."""
-
-    dtypes = NUMERIC
-
-    def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
-        return k.mul(a, b)
-
-    def partial(self, i: int, y: Array, a: Array, b: Array) -> Array | None:
-        return b if i == 0 else a
-
-    def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
-        """The cotangent of the linear factor: ct times the other one."""
-        if isinstance(a, Undef):
-            return gathered(scale(cts, b), a), None
-        return None, gathered(scale(cts, a), b)
-
-    def oracle(self, a: Any, b: Any) -> Any:
-        return product(a, b)
-
-
-@primitive
-class Div(Pointwise):
-    """The quotient: y = a / b, correctly rounded; x/0 is ±inf, 0/0 NaN."""
-
-    dtypes = DIFFERENTIABLE
-    values = (0.5, 3.0)
-    complex_ulp = 4.0
-
-    def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
-        return k.div(a, b)
-
-    def partial(self, i: int, y: Array, a: Array, b: Array) -> Array | None:
-        return div(number(1.0, b), b) if i == 0 else neg(div(y, b))  # 1/b, -y/b
-
-    def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
-        """Linear in the numerator: ct · 1/b."""
-        if isinstance(b, Undef):
-            raise NoRuleError("div is not linear in its denominator, so it has no transpose there")
-        return gathered(scale(cts, div(number(1.0, b), b)), a), None
-
-    def oracle(self, a: Any, b: Any) -> Any:
-        return np.divide(a, b)
-
-
-sub = Sub()
-mul = Mul()
-div = Div()
+from tianyuan.prims.pointwise.base import neg as neg
+from tianyuan.prims.pointwise.base import scale as scale
+from tianyuan.prims.pointwise.division import FloorDivide as FloorDivide
+from tianyuan.prims.pointwise.division import Fmod as Fmod
+from tianyuan.prims.pointwise.division import Remainder as Remainder
+from tianyuan.prims.pointwise.division import floor_divide as floor_divide
+from tianyuan.prims.pointwise.division import fmod as fmod
+from tianyuan.prims.pointwise.division import remainder as remainder
+from tianyuan.prims.pointwise.extrema import Maximum as Maximum
+from tianyuan.prims.pointwise.extrema import Minimum as Minimum
+from tianyuan.prims.pointwise.extrema import maximum as maximum
+from tianyuan.prims.pointwise.extrema import minimum as minimum
+from tianyuan.prims.pointwise.powers import Pow as Pow
+from tianyuan.prims.pointwise.powers import pow as pow
+from tianyuan.prims.pointwise.products import Div as Div
+from tianyuan.prims.pointwise.products import Fma as Fma
+from tianyuan.prims.pointwise.products import Mul as Mul
+from tianyuan.prims.pointwise.products import Sub as Sub
+from tianyuan.prims.pointwise.products import div as div
+from tianyuan.prims.pointwise.products import fma as fma
+from tianyuan.prims.pointwise.products import mul as mul
+from tianyuan.prims.pointwise.products import sub as sub
+from tianyuan.prims.pointwise.roots import Cbrt as Cbrt
+from tianyuan.prims.pointwise.roots import Rsqrt as Rsqrt
+from tianyuan.prims.pointwise.roots import Sqrt as Sqrt
+from tianyuan.prims.pointwise.roots import cbrt as cbrt
+from tianyuan.prims.pointwise.roots import rsqrt as rsqrt
+from tianyuan.prims.pointwise.roots import sqrt as sqrt
+from tianyuan.prims.pointwise.signs import Abs as Abs
+from tianyuan.prims.pointwise.signs import Ceil as Ceil
+from tianyuan.prims.pointwise.signs import Floor as Floor
+from tianyuan.prims.pointwise.signs import Round as Round
+from tianyuan.prims.pointwise.signs import Sign as Sign
+from tianyuan.prims.pointwise.signs import Trunc as Trunc
+from tianyuan.prims.pointwise.signs import abs as abs
+from tianyuan.prims.pointwise.signs import ceil as ceil
+from tianyuan.prims.pointwise.signs import floor as floor
+from tianyuan.prims.pointwise.signs import round as round
+from tianyuan.prims.pointwise.signs import sign as sign
+from tianyuan.prims.pointwise.signs import trunc as trunc

@@ -22,7 +22,20 @@ from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.linear import broadcast, moveaxis, reduce_sum
 from tianyuan.prims.pointwise.oracles import product, where
-from tianyuan.types import ALL, COMPLEX, FLOATS, INTEGERS, NUMERIC, REAL, ArrayType, DType, bool_
+from tianyuan.types import (
+    ALL,
+    COMPLEX,
+    FLOATS,
+    INTEGERS,
+    NUMERIC,
+    REAL,
+    ArrayType,
+    DType,
+    bool_,
+    float32,
+    float64,
+    key_dtype,
+)
 
 DIFFERENTIABLE = FLOATS + COMPLEX
 LOGICAL = (bool_, *INTEGERS)
@@ -36,6 +49,8 @@ _WORDS: dict[tuple[DType, ...], str] = {
     (bool_, *REAL): "real numbers or bool",
     NUMERIC: "numbers",
     ALL: "numbers or bool",
+    (*ALL, key_dtype): "numbers, bool or random keys",
+    (float32, float64): "floats of 32 or 64 bits",
 }
 
 Tangents = Sequence[Array | None]
@@ -88,7 +103,7 @@ class Pointwise(Prim):
         check_dtypes(self.name, self.dtypes, types)
         shape = common_shape(self.name, types)
         dtype = self.result_dtype(types[0].dtype)
-        weak = all(t.weak for t in types) and dtype == types[0].dtype
+        weak = all(t.weak for t in types) and dtype != bool_
         return (ArrayType(dtype, shape, weak),)
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
@@ -114,6 +129,15 @@ class Flat(Pointwise):
     def jvp(self, primals: Sequence[Array], tangents: Tangents) -> tuple[Any, Any]:
         """No tangent."""
         return self(*primals), None
+
+
+class Elementary(Pointwise):
+    """A function of one argument that the scalar machine knows by its name, within 1 ulp."""
+
+    ulp = 1.0
+
+    def scalar(self, k: Scalars, x: Any) -> Any:
+        return k.call(self.name, x)
 
 
 # ---- types

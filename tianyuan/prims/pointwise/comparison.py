@@ -23,7 +23,7 @@ from tianyuan.prims.pointwise.base import (
     spread,
 )
 from tianyuan.prims.pointwise.oracles import where
-from tianyuan.types import ALL, REAL, ArrayType, DType, bool_
+from tianyuan.types import ALL, REAL, ArrayType, DType, bool_, key_dtype
 
 ORDERED = (bool_, *REAL)
 
@@ -42,7 +42,8 @@ class Comparison(Flat):
 class Eq(Comparison):
     """Equality: y = (a = b). False where either is NaN."""
 
-    dtypes = ALL
+    dtypes = (*ALL, key_dtype)
+    cases = Cases(elementwise(2), ALL)
 
     def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
         return k.eq(a, b)
@@ -55,7 +56,8 @@ class Eq(Comparison):
 class Ne(Comparison):
     """Inequality: y = (a ≠ b). True where either is NaN."""
 
-    dtypes = ALL
+    dtypes = (*ALL, key_dtype)
+    cases = Cases(elementwise(2), ALL)
 
     def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
         return k.ne(a, b)
@@ -117,7 +119,7 @@ def _selects(dtype: DType) -> list[Case]:
 class Select(Pointwise):
     """Choice: y = a where the condition holds, else b. The condition is bool; linear in a and b."""
 
-    dtypes = ALL
+    dtypes = (*ALL, key_dtype)
     cases = Cases(_selects, ALL)
 
     def scalar(self, k: Scalars, condition: Any, a: Any, b: Any) -> Any:
@@ -130,7 +132,7 @@ class Select(Pointwise):
         condition, *branches = types
         if condition.dtype != bool_:
             raise ArrayTypeError(f"select takes a bool condition, got {condition}")
-        check_dtypes("select", ALL, branches)
+        check_dtypes("select", self.dtypes, branches)
         shape = common_shape("select", types)
         weak = not shape and all(t.weak for t in branches)
         return (ArrayType(branches[0].dtype, shape, weak),)

@@ -1,10 +1,16 @@
-"""Independent mathematics for the tests: elementary functions in more precision than their results have."""
+"""Independent mathematics for the tests: functions in more precision than their results have."""
 
 from __future__ import annotations
 
+import importlib
+import math
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+from tianyuan.types import as_dtype
 
 
 def wide(x: Any) -> Any:
@@ -13,6 +19,12 @@ def wide(x: Any) -> Any:
     if x.dtype.kind == "c":
         return x.astype(np.complex128 if x.dtype.itemsize == 8 else np.clongdouble)
     return x.astype(np.longdouble if x.dtype == np.float64 else np.float64)
+
+
+def single(x: Any) -> Any:
+    """16-bit floats in f32, from which they are rounded once; all else as it is."""
+    x = np.asarray(x)
+    return x.astype(np.float32) if x.dtype.itemsize == 2 and as_dtype(x.dtype).kind == "f" else x
 
 
 where: Any = np.where  # typed as Any, for arrays of any dtype
@@ -31,3 +43,84 @@ def joined(re: Any, im: Any) -> Any:
     re, im = np.broadcast_arrays(re, im)
     dtype = np.result_type(re.dtype, np.complex64)
     return np.stack((re, im), -1).view(dtype)[..., 0]
+
+
+def extremum(a: Any, b: Any, larger: bool) -> Any:
+    """IEEE 754-2019 minimum or maximum: NaN propagates, -0 < +0."""
+    wins = a > b if larger else a < b
+    tied = where(np.signbit(a.astype(np.float64)) != larger, a, b)
+    chosen = where(a == b, tied, where(wins, a, b))
+    nan = as_dtype(a.dtype).kind == "f" and np.array(np.nan, a.dtype)
+    return where((a != a) | (b != b), nan, chosen).astype(a.dtype)
+
+
+# ---- exact arithmetic, element by element
+
+
+def exactly(formula: Callable[..., Any], otherwise: Any, *args: Any) -> Any:
+    """``formula`` of finite arguments in rational numbers, rounded once (16-bit: to f32); else ``otherwise``.
+
+    A result of zero, whose sign rational numbers do not know, is ``otherwise``'s too.
+    """
+    arrays = np.broadcast_arrays(*map(single, args), otherwise)
+    out = np.array(arrays[-1]).astype(arrays[0].dtype)
+    for i in np.ndindex(out.shape):
+        values = [float(a[i]) for a in arrays[:-1]]
+        if all(map(math.isfinite, values)):
+            exact = formula(*map(Fraction, values))
+            out[i] = nearest(exact, out.dtype) if exact else out[i]
+    return out
+
+
+def nearest(exact: Fraction, dtype: Any) -> float:
+    """A rational number rounded once to f32 or f64, ties to even."""
+    try:
+        double = float(exact)
+    except OverflowError:
+        return math.copysign(math.inf, exact)
+    if dtype == np.float64:
+        return double
+    quantum = Fraction(2) ** (max(math.frexp(double)[1] - 1, -126) - 23)
+    return float(round(exact / quantum) * quantum)
+
+
+def floored(a: Any, b: Any) -> Any:
+    """floor(a / b) of floats; a / b where b = 0; NaN for infinite a; 0 or -1 for infinite b."""
+    a, b = np.broadcast_arrays(single(a), single(b))
+    quotient = np.where(b == 0, a / b, np.where(np.isfinite(a), np.floor(a / b), np.nan)).astype(a.dtype)
+    quotient = np.where(np.isinf(b) & np.isfinite(a) & (a != 0) & ((a < 0) != (b < 0)), -1, quotient)
+    zero = np.where(b == 0, quotient, np.copysign(0, a / b)).astype(a.dtype)
+    inside = np.where((b == 0) | ~np.isfinite(a) | ~np.isfinite(b), quotient, zero).astype(a.dtype)
+    return exactly(_floor_of_ratio, inside, a, b)
+
+
+def _floor_of_ratio(a: Fraction, b: Fraction) -> Fraction:
+    return Fraction(math.floor(a / b)) if b else Fraction(0)
+
+
+def multiply_add(a: Any, b: Any, c: Any) -> Any:
+    """a · b + c with one rounding."""
+    return exactly(_multiply_add, wide(a) * wide(b) + wide(c), a, b, c)
+
+
+def _multiply_add(a: Fraction, b: Fraction, c: Fraction) -> Fraction:
+    return a * b + c
+
+
+def precisely(name: str, *args: Any) -> Any:
+    """mpmath's function ``name`` in 40 digits, element by element, as extended (or complex) numbers."""
+    mp = importlib.import_module("mpmath")
+    arrays = np.broadcast_arrays(*map(wide, args))
+    out = np.empty(arrays[0].shape, np.longdouble)
+    with mp.workdps(40):
+        for i in np.ndindex(out.shape):
+            out[i] = _precise(mp, name, [a[i] for a in arrays])
+    return out
+
+
+def _precise(mp: Any, name: str, values: list[Any]) -> Any:
+    try:
+        y = getattr(mp, name)(*(mp.mpf(np.format_float_scientific(v, unique=False, precision=25)) for v in values))
+    except (ValueError, ZeroDivisionError):  # a pole
+        return np.nan
+    return np.longdouble(mp.nstr(mp.re(y), 25))

@@ -13,7 +13,7 @@ from tianyuan.core import Undef
 from tianyuan.eager import from_numpy, scalar
 from tianyuan.errors import ArrayTypeError, NoRuleError, ShapeError
 from tianyuan.lowering import Map
-from tianyuan.prims.pointwise.arithmetic import add, mul, neg, scale, sub
+from tianyuan.prims.pointwise.arithmetic import add, cbrt, mul, neg, scale, sub
 from tianyuan.prims.pointwise.base import align
 from tianyuan.prims.pointwise.comparison import lt, select
 from tianyuan.prims.pointwise.elementary import exp, sin
@@ -34,7 +34,7 @@ def arr(*values: Any, dtype: Any = np.float64) -> Array:
         (mul, (F3, F4), ShapeError, "mul takes equal shapes (or 0-d arguments), got f32[3] and f32[4]"),
         (sin, (F3, F3), ArrayTypeError, "sin takes 1 argument, got 2"),
         (mul, (F3,), ArrayTypeError, "mul takes 2 arguments, got 1"),
-        (sin, (ArrayType(int32, (3,)),), ArrayTypeError, "sin takes floats, got i32[3]"),
+        (cbrt, (ArrayType(int32, (3,)),), ArrayTypeError, "cbrt takes floats, got i32[3]"),
         (exp, (ArrayType(int32),), ArrayTypeError, "exp takes floats or complex numbers, got i32[]"),
         (add, (ArrayType(bool_), ArrayType(bool_)), ArrayTypeError, "add takes numbers, got bool[]"),
         (select, (F3, F3, F3), ArrayTypeError, "select takes a bool condition, got f32[3]"),

@@ -1,0 +1,120 @@
+"""Differences, products and quotients. Floats round once, correctly; integers wrap; nothing traps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tianyuan.array import Array
+from tianyuan.core import Undef, primitive
+from tianyuan.errors import NoRuleError
+from tianyuan.lowering import Scalars
+from tianyuan.prims.pointwise.base import (
+    DIFFERENTIABLE,
+    Pointwise,
+    Tangents,
+    gathered,
+    neg,
+    number,
+    scale,
+    spread,
+)
+from tianyuan.prims.pointwise.oracles import multiply_add, product
+from tianyuan.types import NUMERIC
+
+
+@primitive
+class Sub(Pointwise):
+    """The difference: y = a - b, correctly rounded; integers wrap. Linear."""
+
+    dtypes = NUMERIC
+
+    def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
+        return k.sub(a, b)
+
+    def jvp(self, primals: Sequence[Array], tangents: Tangents) -> tuple[Any, Any]:
+        """da - db."""
+        y = self(*primals)
+        da, db = (None if t is None else spread(t, y.shape) for t in tangents)
+        if db is None:
+            return y, da
+        return y, neg(db) if da is None else sub(da, db)
+
+    def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        """ct and -ct."""
+        return gathered(cts, a), gathered(neg(cts), b) if isinstance(b, Undef) else None
+
+    def oracle(self, a: Any, b: Any) -> Any:
+        return np.subtract(a, b)
+
+
+@primitive
+class Mul(Pointwise):
+    """The product: y = a · b, correctly rounded; integers wrap; complex (ac - bd, ad + bc)."""
+
+    dtypes = NUMERIC
+
+    def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
+        return k.mul(a, b)
+
+    def partial(self, i: int, y: Array, a: Array, b: Array) -> Array | None:
+        return b if i == 0 else a
+
+    def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        """The cotangent of the linear factor: ct times the other one."""
+        if isinstance(a, Undef):
+            return gathered(scale(cts, b), a), None
+        return None, gathered(scale(cts, a), b)
+
+    def oracle(self, a: Any, b: Any) -> Any:
+        return product(a, b)
+
+
+@primitive
+class Div(Pointwise):
+    """The quotient: y = a / b, correctly rounded; x/0 is ±inf, 0/0 NaN."""
+
+    dtypes = DIFFERENTIABLE
+    values = (0.5, 3.0)
+    complex_ulp = 4.0
+
+    def scalar(self, k: Scalars, a: Any, b: Any) -> Any:
+        return k.div(a, b)
+
+    def partial(self, i: int, y: Array, a: Array, b: Array) -> Array | None:
+        return div(number(1.0, b), b) if i == 0 else neg(div(y, b))  # 1/b, -y/b
+
+    def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        """Linear in the numerator: ct · 1/b."""
+        if isinstance(b, Undef):
+            raise NoRuleError("div is not linear in its denominator, so it has no transpose there")
+        return gathered(scale(cts, div(number(1.0, b), b)), a), None
+
+    def oracle(self, a: Any, b: Any) -> Any:
+        return np.divide(a, b)
+
+
+@primitive
+class Fma(Pointwise):
+    """Fused multiply-add: y = a · b + c with one rounding; complex numbers multiply, then add."""
+
+    dtypes = DIFFERENTIABLE
+
+    def scalar(self, k: Scalars, a: Any, b: Any, c: Any) -> Any:
+        return k.fma(a, b, c)
+
+    def partial(self, i: int, y: Array, a: Array, b: Array, c: Array) -> Array | None:
+        return (b, a, None)[i]
+
+    def oracle(self, a: Any, b: Any, c: Any) -> Any:
+        if np.asarray(a).dtype.kind == "c":
+            return np.add(product(a, b), c)
+        return multiply_add(a, b, c)
+
+
+sub = Sub()
+mul = Mul()
+div = Div()
+fma = Fma()
