@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.creation import iota
 from tianyuan.prims.reduction import reduce_max, reduce_min
 
 from tianyuan import lowering, tree
@@ -20,6 +18,8 @@ from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, primitive
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota
 from tianyuan.prims.linear import gather, reduce_sum, reshape
 from tianyuan.prims.pointwise.arithmetic import div
 from tianyuan.transforms.arguments import flat_arrays

@@ -17,6 +17,9 @@ from attrs import frozen
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
+from tianyuan.control.looping import LINEARIZED, While, per_entry
+from tianyuan.control.scanning import Scan, with_count
+from tianyuan.control.tapes import settle
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.eager import replay
 from tianyuan.errors import ArrayTypeError
@@ -25,6 +28,7 @@ from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate
 from tianyuan.transforms.programs import (
+    Split,
     backward_program,
     batch_program,
     jvp_program,
@@ -33,7 +37,7 @@ from tianyuan.transforms.programs import (
 )
 from tianyuan.transforms.reverse import Accumulating
 from tianyuan.transforms.tracing import Extra, trace
-from tianyuan.types import ArrayType, DType
+from tianyuan.types import ITERATIONS, ArrayType, DType
 
 Maybe = Array | None
 
@@ -125,8 +129,8 @@ class Checkpoint(Prim, Accumulating):
         return self.program.out_types
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
-        """A region."""
-        return lowering.Call(self.program)
+        """A region, in which no tape is left."""
+        return lowering.Call(settle(self.program))
 
     def effects(self) -> frozenset[str]:
         """Those of the program."""
@@ -146,23 +150,37 @@ class Checkpoint(Prim, Accumulating):
 
     def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """The region, and a region from (primals, stored, tangents) to tangents that computes the rest anew."""
-        nonzero = [t is not None for t in tangents]
+        split, stored = self._cut([t is not None for t in tangents])
         count = len(self.program.results)
-        split = split_program(self.program, nonzero, [False] * count)
-        stored = _stored(split.primal, count, Policy(self.kind, self.names))
         forward = Program(split.primal.params, split.primal.eqns, (*split.primal.results[:count], *stored))
         outs = self._region(forward)(*primals)
-        sizes = len(primals), len(stored)
+        return list(outs[:count]), self._anew(split, stored, [*primals, *outs[count:]], tangents)
+
+    def tangents(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> list[Maybe]:
+        """What ``linearize`` gives beside the results, where nothing is stored."""
+        split, stored = self._cut([t is not None for t in tangents])
+        assert not stored
+        return self._anew(split, stored, primals, tangents)
+
+    def _cut(self, nonzero: Sequence[bool]) -> tuple[Split, list[Var]]:
+        """The program cut into primal and tangent part, and the variables between them that are stored."""
+        count = len(self.program.results)
+        split = split_program(self.program, nonzero, [False] * count)
+        return split, _stored(split.primal, count, Policy(self.kind, self.names))
+
+    def _anew(self, split: Split, stored: list[Var], known: Sequence[Array], tangents: Sequence[Maybe]) -> list[Maybe]:
+        """The tangents from primals and stored values."""
+        given = [t for t in tangents if t is not None]
+        types = [*(p.type for p in split.primal.params), *(v.type for v in stored), *(t.type for t in given)]
+        params, count = len(split.primal.params), len(self.program.results)
 
         def again(*args: Array) -> Sequence[Array]:
-            params, known, given = args[: sizes[0]], args[sizes[0] : sum(sizes)], args[sum(sizes) :]
-            residuals = _anew(split.primal, params, dict(zip(stored, known, strict=True)), count)
-            return split.tangent(*given, *residuals)
+            values = dict(zip(stored, args[params:], strict=False))
+            residuals = _residuals(split.primal, args[:params], values, count)
+            return split.tangent(*args[params + len(stored) :], *residuals)
 
-        kept = [t.strong for t, n in zip(self.program.in_types, nonzero, strict=True) if n]
-        made = trace(again, [*self.program.in_types, *(v.type for v in stored), *kept]).program
-        out = self._region(made)(*primals, *outs[count:], *(t for t in tangents if t is not None))
-        return list(outs[:count]), spread(out, split.nonzero_out)
+        out = self._region(trace(again, types).program)(*known, *given)
+        return spread(out, split.nonzero_out)
 
     def _region(self, program: Program) -> Checkpoint:
         return Checkpoint(program, self.kind, self.names)
@@ -178,11 +196,31 @@ class Checkpoint(Prim, Accumulating):
         return spread(outs, lin)
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
-        """The region of the batched program."""
+        """The region of the batched program; where loops end at their own time, one region an entry."""
+        if any(dims[i] is not None for i in _counts(self.program)):
+            return per_entry(self, size, args, dims), [0] * len(self.program.results)
         batched = [d is not None for d in dims]
         made, mask = batch_program(self.program, size, batched, [False] * len(self.program.results))
         moved = [at_front(x, d, size) if d is not None else x for x, d in zip(args, dims, strict=True)]
         return self._region(made)(*moved), [0 if m else None for m in mask]
+
+
+def _counts(program: Program) -> list[int]:
+    """The params that say how many iterations a scan over tapes makes."""
+    ids = {a.id for e in program.eqns if isinstance(e.prim, Scan) and e.prim.unbounded for a in e.args[:1]}  # pyright: ignore
+    return [i for i, p in enumerate(program.params) if p.id in ids]
+
+
+def loop_tangents(loop: While, primals: Sequence[Array], tangents: Sequence[Maybe]) -> list[Maybe]:
+    """Tangents of a loop's last carry, from (its number of iterations, the body's consts, the first carry)."""
+    consts = 1 + loop.body_consts
+    body = with_count(loop.body)
+    scan = Scan(body, ITERATIONS, False, consts, len(primals) - consts)
+    program = trace(lambda *xs: scan(*xs), body.in_types).program
+    return Checkpoint(program).tangents(primals, tangents)
+
+
+LINEARIZED["body"] = loop_tangents
 
 
 def _stored(primal: Program, count: int, policy: Policy) -> list[Var]:
@@ -201,7 +239,7 @@ def _needed(primal: Program, count: int, known: Container[int]) -> set[int]:
     return needed
 
 
-def _anew(primal: Program, params: Sequence[Array], known: dict[Var, Array], count: int) -> list[Array]:
+def _residuals(primal: Program, params: Sequence[Array], known: dict[Var, Array], count: int) -> list[Array]:
     """The residuals from params and stored values, computing only what is missing."""
     env = dict(zip((p.id for p in primal.params), params, strict=True))
     env.update((v.id, x) for v, x in known.items())

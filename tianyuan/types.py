@@ -104,6 +104,22 @@ _PYTHON: dict[type, DType] = {
 }
 
 
+class Iterations:
+    """The extent of a *tape*: one entry for each iteration of a loop whose number is known only when it runs.
+
+    Tapes exist in Programs under transformation alone; they are never stored (``control/tapes.py``).
+    """
+
+    def __lt__(self, other: int) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "n"
+
+
+ITERATIONS: Any = Iterations()
+
+
 @frozen
 class ArrayType:
     """The type of an array: dtype, shape, and whether it is weak (a Python number's type)."""

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.creation import iota, zeros
-
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
@@ -19,6 +16,8 @@ from tianyuan.control.looping import per_entry
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota, zeros
 from tianyuan.prims.linear import gather, reshape
 from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.prims.pointwise.comparison import lt, select

@@ -13,13 +13,15 @@ from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.control.scanning import Scan, cut
 from tianyuan.core import Prim, primitive
+from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, NoRuleError
+from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.program import Program
 from tianyuan.transforms.batching import at_front, batch_name, named_axes
 from tianyuan.transforms.forward import instantiate
 from tianyuan.transforms.programs import batch_program, jvp_program, spread
 from tianyuan.transforms.tracing import trace
-from tianyuan.types import ArrayType, DType, bool_
+from tianyuan.types import DEFAULT_INT, ArrayType, DType, bool_
 
 Maybe = Array | None
 
@@ -82,11 +84,11 @@ class While(Prim):
         return list(outs[: len(k)]), spread(outs[len(k) :], nk)
 
     def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
-        """Reverse mode needs the states of all iterations, whose number is not known."""
-        raise NoRuleError(
-            "while_loop has no reverse mode yet: use fori_loop or scan with a fixed number of steps, "
-            "or forward mode (jvp, jacfwd)"
-        )
+        """The loop, counting its iterations; the tangents are a scan of that many, run anew with its primals."""
+        a, b, k = self.parts(primals)
+        _, db, dk = self.parts(tangents)
+        *results, count = _counting(self)(*a, *b, *k, scalar(0, DEFAULT_INT))
+        return results, LINEARIZED["body"](self, [count, *b, *k], [None, *db, *dk])
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
         """One loop where the condition is the same for all entries, else one loop per entry."""
@@ -108,6 +110,25 @@ class While(Prim):
         cond, _ = batch_program(self.cond, size, [*ba, *bk], [False])
         outs = While(cond, body, self.cond_consts, self.body_consts)(*moved)
         return outs, [0 if m else None for m in bk]
+
+
+LINEARIZED: dict[str, Any] = {}  # the tangents of a counted loop: installed by rerunning.py, which stands on this file
+
+
+def _counting(loop: While) -> While:
+    """The loop with one carry more, which counts iterations."""
+    a, b, carry = loop.parts([*loop.cond.in_types[: loop.cond_consts], *loop.body.in_types])
+    one = scalar(1, DEFAULT_INT)
+
+    def cond(*args: Array) -> Sequence[Array]:
+        return loop.cond(*args[:-1])
+
+    def body(*args: Array) -> Sequence[Array]:
+        return [*loop.body(*args[:-1]), add(args[-1], one)]
+
+    counter = ArrayType(DEFAULT_INT)
+    programs = trace(cond, [*a, *carry, counter]).program, trace(body, [*b, *carry, counter]).program
+    return While(*programs, loop.cond_consts, loop.body_consts)
 
 
 def per_entry(prim: Prim, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> list[Array]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.creation import iota
-
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.control.bodies import Body, check_carry, check_structure, strong, trace_body
@@ -15,6 +12,8 @@ from tianyuan.control.looping import While
 from tianyuan.control.scanning import Scan
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError, TreeError
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota
 from tianyuan.prims.linear import concatenate, reshape, slice_axis
 from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.prims.pointwise.comparison import lt

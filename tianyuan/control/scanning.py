@@ -5,6 +5,9 @@
 Its reference form, which the laws compare it with:
 
     for t in range(length) (reversed with ``reverse``): carry, y[t] = body(consts, carry, x[t])
+
+A scan of length ITERATIONS is the derivative of a ``while_loop``: the number is its first const, xs and ys are
+tapes. It obeys the same rules, and is turned into loops that store no tape before it runs (``tapes.py``).
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from tianyuan.transforms.forward import differentiable, instantiate
 from tianyuan.transforms.programs import batch_program, jvp_program, split_program, spread
 from tianyuan.transforms.reverse import Accumulating, backward
 from tianyuan.transforms.tracing import renumber, trace
-from tianyuan.types import ArrayType, DType
+from tianyuan.types import DEFAULT_INT, ITERATIONS, ArrayType, DType
 
 Maybe = Array | None
 
@@ -62,8 +65,15 @@ class Scan(Prim, Accumulating):
             raise ShapeError(f"scan: xs must have a leading axis of {self.length}, got {t}")
         return t.drop((0,))
 
+    @property
+    def unbounded(self) -> bool:
+        """Whether the number of iterations is an argument."""
+        return self.length is ITERATIONS
+
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """A native loop."""
+        if self.unbounded:
+            raise NoRuleError("a scan over a tape runs only as part of the loop that it is the derivative of")
         return lowering.Scan(self.body, self.length, self.reverse, self.consts, self.carries)
 
     def effects(self) -> frozenset[str]:
@@ -139,6 +149,8 @@ class Scan(Prim, Accumulating):
         fixed = [not s and i < self.consts for s, i in zip(stacked, split.same, strict=True)]
         body = _tangent_body(split.tangent, sum(nc), sum(nk), sum(nx), fixed)
         still = [r for r, f in zip(residuals, fixed, strict=True) if f]
+        if self.unbounded:
+            body, still = with_count(body), [primals[0], *still]
         moving = [r for r, f in zip(residuals, fixed, strict=True) if not f]
         dk_in = [instantiate(t, p.type) for t, p, n in zip(dk, k, nk, strict=True) if n]
         loop = self._loop(body, len(still) + sum(nc), sum(nk))
@@ -248,6 +260,11 @@ def _tangent_body(tangent: Program, nc: int, nk: int, nx: int, fixed: Sequence[b
         return tangent(*c, *k, *x, *(next(a) if f else next(b) for f in fixed))
 
     return trace(fun, [*still, *dc, *dk, *moving, *dx]).program
+
+
+def with_count(body: Program) -> Program:
+    """The body with one const more in front: the number of iterations, which it does not use."""
+    return trace(lambda count, *args: body(*args), [ArrayType(DEFAULT_INT), *body.in_types]).program
 
 
 def _backward_body(scan: Scan, lc: list[bool], lx: list[bool], have_y: list[bool]) -> tuple[Program, int]:

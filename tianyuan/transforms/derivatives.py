@@ -11,13 +11,12 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.creation import iota, zeros
-
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, TreeError
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import iota, zeros
 from tianyuan.prims.linear import reshape, slice_axis
 from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.prims.pointwise.comparison import eq
