@@ -28,7 +28,7 @@ FLOORS = [
         "prims.random",
     ],
     ["transforms"],
-    ["control", "recomputation", "custom_rules", "callbacks", "collectives", "keys_in_use"],
+    ["control", "custom_rules", "callbacks", "collectives", "keys_in_use"],
     ["functions", "indexing", "linalg", "fft", "special", "random", "printing", "digest"],
     ["compiling", "retracing", "saving"],
     ["nn", "optim", "data", "record", "testing", "aliases", "lax", "cli"],

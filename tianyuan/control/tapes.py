@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
-from tianyuan.prims.pointwise.bitwise import shift_right
 
 from tianyuan.array import Array
 from tianyuan.control.loops import while_loop
@@ -32,6 +31,7 @@ from tianyuan.errors import NoRuleError
 from tianyuan.prims.linear import Broadcast, ReduceSum, Transpose, broadcast, gather, reshape, scatter
 from tianyuan.prims.pointwise.arithmetic import add, sub
 from tianyuan.prims.pointwise.base import Pointwise
+from tianyuan.prims.pointwise.bitwise import shift_right
 from tianyuan.prims.pointwise.comparison import lt
 from tianyuan.program import Atom, Eqn, Lit, Program, literal
 from tianyuan.transforms.tracing import trace
