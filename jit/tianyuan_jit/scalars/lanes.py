@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tianyuan.errors import ArrayTypeError
 from tianyuan.types import COMPLEX, DType, bfloat16, bool_, float16, float32, float64
+from tianyuan_jit.scalars import complex_functions
 from tianyuan_jit.scalars.complex_arithmetic import ComplexArithmetic
 from tianyuan_jit.scalars.values import Value
 
@@ -109,11 +110,13 @@ class Lanes(ComplexArithmetic):
         return self.in_single(x.dtype, self._float_floor_divide, x, y)
 
     def _float_floor_divide(self, x: Value, y: Value) -> Value:
-        """(x - remainder) / y is within rounding of an integer, which is found again by rounding."""
-        quotient = self.div(x, y)
-        whole = self.round(self.div(self.sub(x, self.remainder(x, y)), y))
-        signed = self.choose(self.eq(whole, self.like(x, 0.0)), self.copysign(whole, quotient), whole)
-        return self.choose(self.eq(y, self.like(y, 0.0)), quotient, signed)
+        """(x - rest) / y is within rounding of an integer, found again by rounding; a rest of y's other sign floors."""
+        quotient, rest, zero = self.div(x, y), self.fmod(x, y), self.like(x, 0.0)
+        whole = self.round(self.div(self.sub(x, rest), y))
+        differ = self.bitand(self.ne(rest, zero), self.bitxor(self.lt(rest, zero), self.lt(y, zero)))
+        whole = self.choose(differ, self.sub(whole, self.like(x, 1.0)), whole)
+        signed = self.choose(self.eq(whole, zero), self.copysign(whole, quotient), whole)
+        return self.choose(self.eq(y, zero), quotient, signed)
 
     def remainder(self, x: Value, y: Value) -> Value:
         """x modulo y with the divisor's sign: fmod, plus the divisor where signs differ."""
@@ -135,6 +138,8 @@ class Lanes(ComplexArithmetic):
     def call(self, name: str, *args: Value) -> Value:
         """The elementary function ``name``: out of line in f32 and f64; 16-bit floats through f32."""
         dtype = args[0].dtype
+        if dtype in COMPLEX:
+            return complex_functions.call(self, name, *args)
         if dtype in (float16, bfloat16):
             return self.to_half(self.call(name, *(self.widen(a) for a in args)), dtype)
         if dtype not in (float32, float64):

@@ -119,7 +119,7 @@ def _bits(x: Any) -> Any:
     """The bits of every element along a new last axis, the highest first."""
     width = x.dtype.itemsize * 8
     unsigned: Any = np.dtype(f"u{x.dtype.itemsize}")
-    places: Any = np.arange(width)[::-1].astype(unsigned)
+    places: Any = np.array(range(width - 1, -1, -1), unsigned)
     return (x[..., None].astype(unsigned) >> places) & 1
 
 

@@ -16,7 +16,7 @@ from tianyuan.lowering import Scalars
 from tianyuan.prims.pointwise.base import DIFFERENTIABLE, Elementary, Pointwise, add, neg, number
 from tianyuan.prims.pointwise.comparison import lt, select
 from tianyuan.prims.pointwise.extrema import maximum, minimum
-from tianyuan.prims.pointwise.oracles import wide
+from tianyuan.prims.pointwise.oracles import precisely, wide
 from tianyuan.prims.pointwise.products import div, mul, sub
 from tianyuan.prims.pointwise.roots import sqrt
 from tianyuan.prims.pointwise.signs import abs
@@ -42,6 +42,9 @@ class Exp(Elementary):
 class Exp2(Elementary):
     """The power of two: y = 2^x, exact for whole x. y' = y · ln 2."""
 
+    dtypes = DIFFERENTIABLE
+    complex_ulp = 8.0
+
     def partial(self, i: int, y: Array, x: Array) -> Array | None:
         return mul(number(LN2, y), y)
 
@@ -53,11 +56,14 @@ class Exp2(Elementary):
 class Expm1(Elementary):
     """y = e^x - 1, accurate near 0. y' = e^x."""
 
+    dtypes = DIFFERENTIABLE
+    complex_ulp = 8.0
+
     def partial(self, i: int, y: Array, x: Array) -> Array | None:
         return exp(x)
 
     def oracle(self, x: Any) -> Any:
-        return np.expm1(wide(x))
+        return precisely("expm1", x) if x.dtype.kind == "c" else np.expm1(wide(x))
 
 
 @primitive
@@ -79,6 +85,8 @@ class Log(Elementary):
 class Log2(Elementary):
     """The logarithm to base 2, exact for powers of two. y' = 1/(x ln 2)."""
 
+    dtypes = DIFFERENTIABLE
+    complex_ulp = 8.0
     values = (0.1, 9.0)
 
     def partial(self, i: int, y: Array, x: Array) -> Array | None:
@@ -92,6 +100,8 @@ class Log2(Elementary):
 class Log10(Elementary):
     """The logarithm to base 10, exact for powers of ten. y' = 1/(x ln 10)."""
 
+    dtypes = DIFFERENTIABLE
+    complex_ulp = 8.0
     values = (0.1, 9.0)
 
     def partial(self, i: int, y: Array, x: Array) -> Array | None:
@@ -105,13 +115,15 @@ class Log10(Elementary):
 class Log1p(Elementary):
     """y = log(1 + x), accurate near 0. log1p(-1) = -inf; y' = 1/(1 + x)."""
 
+    dtypes = DIFFERENTIABLE
+    complex_ulp = 8.0
     values = (-0.9, 9.0)
 
     def partial(self, i: int, y: Array, x: Array) -> Array | None:
         return div(number(1.0, x), add(number(1.0, x), x))
 
     def oracle(self, x: Any) -> Any:
-        return np.log1p(wide(x))
+        return precisely("log1p", x) if x.dtype.kind == "c" else np.log1p(wide(x))
 
 
 @primitive

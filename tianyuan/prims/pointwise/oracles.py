@@ -77,11 +77,11 @@ def nearest(exact: Fraction, dtype: Any) -> float:
     try:
         double = float(exact)
     except OverflowError:
-        return math.copysign(math.inf, exact)
+        return math.inf if exact > 0 else -math.inf
     if dtype == np.float64:
-        return double
+        return math.copysign(double, 1 if exact > 0 else -1)
     quantum = Fraction(2) ** (max(math.frexp(double)[1] - 1, -126) - 23)
-    return float(round(exact / quantum) * quantum)
+    return math.copysign(float(round(exact / quantum) * quantum), 1 if exact > 0 else -1)
 
 
 def floored(a: Any, b: Any) -> Any:
@@ -108,19 +108,25 @@ def _multiply_add(a: Fraction, b: Fraction, c: Fraction) -> Fraction:
 
 
 def precisely(name: str, *args: Any) -> Any:
-    """mpmath's function ``name`` in 40 digits, element by element, as extended (or complex) numbers."""
+    """mpmath's function ``name`` in 40 digits, element by element, as extended real or complex numbers."""
     mp = importlib.import_module("mpmath")
     arrays = np.broadcast_arrays(*map(wide, args))
-    out = np.empty(arrays[0].shape, np.longdouble)
+    out = np.empty(arrays[0].shape, np.clongdouble if arrays[-1].dtype.kind == "c" else np.longdouble)
     with mp.workdps(40):
         for i in np.ndindex(out.shape):
-            out[i] = _precise(mp, name, [a[i] for a in arrays])
+            out[i] = _precise(mp, name, [_number(mp, a[i]) for a in arrays], out.dtype)
     return out
 
 
-def _precise(mp: Any, name: str, values: list[Any]) -> Any:
+def _number(mp: Any, value: Any) -> Any:
+    digits = [np.format_float_scientific(v, unique=False, precision=25) for v in (value.real, value.imag)]
+    return mp.mpc(*digits) if np.iscomplexobj(value) else mp.mpf(digits[0])
+
+
+def _precise(mp: Any, name: str, values: list[Any], dtype: Any) -> Any:
     try:
-        y = getattr(mp, name)(*(mp.mpf(np.format_float_scientific(v, unique=False, precision=25)) for v in values))
+        y = getattr(mp, name)(*values)
     except (ValueError, ZeroDivisionError):  # a pole
         return np.nan
-    return np.longdouble(mp.nstr(mp.re(y), 25))
+    re, im = (np.longdouble(mp.nstr(part, 25)) for part in (mp.re(y), mp.im(y)))
+    return joined(re, im)[()] if dtype.kind == "c" else re

@@ -42,6 +42,8 @@ class Sqrt(Pointwise):
 class Rsqrt(Elementary):
     """The reciprocal square root: y = x^(-1/2). rsqrt(±0) = ±inf; y' = -y/(2x)."""
 
+    dtypes = DIFFERENTIABLE
+    complex_ulp = 8.0
     values = (0.1, 9.0)
 
     def partial(self, i: int, y: Array, x: Array) -> Array | None:

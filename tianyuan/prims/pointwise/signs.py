@@ -48,10 +48,8 @@ class Sign(Pointwise):
         return y, scale(complex_(number(0.0, turn), turn), y)
 
     def oracle(self, x: Any) -> Any:
-        if np.asarray(x).dtype.kind in "iu":
-            return np.sign(x)
-        if np.asarray(x).dtype.kind == "f":
-            return where((x == 0) | (x != x), x, np.copysign(np.ones_like(x), x))
+        if x.dtype.kind != "c":
+            return where((x == 0) | (x != x), x, where(x > 0, 1, -1).astype(x.dtype))
         return where(x == 0, x, wide(x) / where(x == 0, 1, np.abs(wide(x))))
 
 
@@ -127,7 +125,7 @@ class Round(Step):
         return k.round(x)
 
     def oracle(self, x: Any) -> Any:
-        return np.rint(x).astype(x.dtype)
+        return x if np.asarray(x).dtype.kind in "iu" else np.rint(x)
 
 
 sign = Sign()
