@@ -75,3 +75,10 @@ class RetracingError(TianyuanError, RuntimeError):
 
 class CallbackError(TianyuanError, RuntimeError):
     """A host function called from a program returned something other than it promised."""
+
+
+def out_of_bounds(index: int, axis: int, size: int) -> OutOfBoundsError:
+    """The error for an index whose negative values have been wrapped once (a negative one had ``size`` added)."""
+    index = int(index)
+    given = index if index >= 0 else index - int(size)
+    return OutOfBoundsError(f"index {given} is out of bounds for axis {axis} of size {size}")

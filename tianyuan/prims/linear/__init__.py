@@ -5,6 +5,12 @@ from tianyuan.prims.linear.broadcasting import ReduceSum as ReduceSum
 from tianyuan.prims.linear.broadcasting import broadcast as broadcast
 from tianyuan.prims.linear.broadcasting import broadcast_to as broadcast_to
 from tianyuan.prims.linear.broadcasting import reduce_sum as reduce_sum
+from tianyuan.prims.linear.counting import Iota as Iota
+from tianyuan.prims.linear.counting import iota as iota
+from tianyuan.prims.linear.indexing import Gather as Gather
+from tianyuan.prims.linear.indexing import Scatter as Scatter
+from tianyuan.prims.linear.indexing import gather as gather
+from tianyuan.prims.linear.indexing import scatter as scatter
 from tianyuan.prims.linear.reshaping import Reshape as Reshape
 from tianyuan.prims.linear.reshaping import Transpose as Transpose
 from tianyuan.prims.linear.reshaping import expand_dims as expand_dims
