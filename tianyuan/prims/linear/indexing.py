@@ -88,9 +88,9 @@ class Windows(Prim):
         limits = np.array([x.shape[a] - self.sizes[a - self.batch_axes] for a in self.axes], np.int64)
         fits = (indices >= 0) & (indices <= limits)
         if self.mode == "error" and not fits.all():
-            *position, component = np.argwhere(~fits)[0]
-            axis: int = self.axes[component]
-            raise out_of_bounds(indices[(*position, component)], axis - self.batch_axes, x.shape[axis])
+            first = int(np.argmin(fits))  # row-major
+            axis = self.axes[first % len(self.axes)]
+            raise out_of_bounds(indices.flat[first], axis - self.batch_axes, x.shape[axis])
         return fits.all(-1)
 
     def places(self, x: Any, indices: Any) -> tuple[Any, ...]:
@@ -231,8 +231,9 @@ class Gather(Windows):
         if not all(shape) or not x.size:
             return np.full(shape, fill[0] if fill else 0, x.dtype)
         y: Any = x[self.places(x, indices)].reshape(shape)
-        outside = ~inside.reshape(inside.shape + (1,) * len(self.window))
-        return np.asarray(np.where(outside, fill[0], y), x.dtype) if fill else y
+        kept: Any = inside.reshape(inside.shape + (1,) * len(self.window))
+        filled: Any = np.where(kept, y, fill[0]) if fill else y
+        return filled
 
 
 def _scatters(dtype: DType) -> list[Case]:
