@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from attrs import frozen
 
 from tianyuan.array import Array
 from tianyuan.cases import Case
 from tianyuan.core import REGISTRY, Prim
 from tianyuan.eager import from_numpy
-from tianyuan.types import ArrayType, DType, bool_, float32, float64, int32, int64, uint32
+from tianyuan.types import ALL, ArrayType, DType, bool_, float32, float64, int32, int64, real_dtype, uint32
 
-DTYPES = (bool_, int32, int64, uint32, float32, float64)  # the others come with the surface
+DTYPES = (bool_, int32, int64, uint32, float32, float64)
+OTHERS = tuple(d for d in ALL if d not in DTYPES)  # swept under the marker ``slow``
 
 
 @frozen
@@ -41,6 +43,17 @@ def laws(dtypes: tuple[DType, ...] = DTYPES) -> Iterator[Law]:
                     yield Law(cls(**case.fields), case, dtype)
 
 
+def every_law() -> list[Any]:
+    """The laws of all dtypes as pytest parameters, those of ``OTHERS`` marked slow."""
+    return [*laws(), *(pytest.param(law, marks=pytest.mark.slow) for law in laws(OTHERS))]
+
+
+def bound(law: Law) -> float:
+    """How far from the oracle a result may be, in ulp: of complex arguments, of the modulus."""
+    complexes = any(t.dtype.kind == "c" for t in law.case.args)
+    return law.prim.cases.complex_ulp if complexes else law.prim.ulp
+
+
 def numpy_inputs(law: Law, seed: int = 0) -> list[np.ndarray[Any, Any]]:
     """Random inputs of the case, the same in every run."""
     rng = np.random.default_rng([seed, zlib.crc32(str(law).encode())])
@@ -56,12 +69,15 @@ def draw(rng: np.random.Generator, type: ArrayType, position: int, law: Law) -> 
 
 
 def plain(rng: np.random.Generator, type: ArrayType, values: tuple[float, float]) -> np.ndarray[Any, Any]:
-    """Uniform floats in ``values``, small integers, coin flips."""
+    """Uniform floats in ``values`` (both parts of complex numbers), small integers, coin flips."""
     if type.dtype.kind == "b":
         return rng.integers(0, 2, type.shape).astype(bool)
     if type.dtype.kind in "iu":
         low = 0 if type.dtype.kind == "u" else -9
         return rng.integers(low, 10, type.shape).astype(type.dtype.numpy)
+    if type.dtype.kind == "c":
+        parts = [plain(rng, ArrayType(real_dtype(type.dtype), type.shape), values) for _ in range(2)]
+        return (parts[0] + 1j * parts[1]).astype(type.dtype.numpy)
     low_, high_ = values
     return np.asarray(rng.uniform(low_, high_, type.shape)).astype(type.dtype.numpy)
 

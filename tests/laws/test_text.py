@@ -4,11 +4,11 @@ import pytest
 from tianyuan.parser import parse
 
 from tests.laws.bits import same_bits
-from tests.laws.drawing import Law, arrays, laws, numpy_inputs, results
+from tests.laws.drawing import Law, arrays, every_law, numpy_inputs, results
 from tianyuan.compiling import make_program
 from tianyuan.program import verify
 
-CASES = list(laws())
+CASES = every_law()
 
 
 @pytest.mark.parametrize("law", CASES, ids=str)

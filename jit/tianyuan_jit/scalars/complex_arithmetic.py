@@ -67,7 +67,20 @@ class ComplexArithmetic(Conversion):
         return self.binary("fdiv", size, scale)
 
     def complex_sign(self, x: Value) -> Value:
-        """x / |x|; zero as it is."""
-        size = self.complex_abs(x)
-        unit = self.complex_div(x, self.complex(size, self.like(size, 0.0)))
+        """x / |x|, c64 in f64 and rounded once; zero as it is."""
+        a, b = self.real(x), self.imag(x)
+        single = a.dtype == float32
+        if single:
+            a, b = self.cast("fpext", a, float64), self.cast("fpext", b, float64)
+        a, b = self._tamed(a, b)
+        size = self._hypot(self.fabs(a), self.fabs(b))
+        parts = [self.binary("fdiv", part, size) for part in (a, b)]
+        unit = self.complex(*(self.cast("fptrunc", p, float32) if single else p for p in parts))
         return self.select(self.eq(size, self.like(size, 0.0)), x, unit)
+
+    def _tamed(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """Both f64 parts times a power of two that keeps their modulus from overflow and subnormals."""
+        larger = self.float_maximum(self.fabs(a), self.fabs(b))
+        up = self.choose(self.lt(larger, self.like(a, 2.0**-900)), self.like(a, 2.0**200), self.like(a, 1.0))
+        factor = self.choose(self.lt(self.like(a, 2.0**1000), larger), self.like(a, 2.0**-200), up)
+        return self.binary("fmul", a, factor), self.binary("fmul", b, factor)

@@ -74,10 +74,11 @@ class Floats(Half):
 
     def _nearest(self, x: Value) -> Value:
         """Half to even without an instruction for it: adding 2^(p-1) leaves no room for a fraction."""
-        size = self.fabs(x)
-        big = self.like(x, 2.0**52 if x.dtype == float64 else 2.0**23)
+        wide = self.widen(x)  # a 16-bit float could not hold the constant
+        size, big = self.fabs(wide), self.like(wide, 2.0**52 if x.dtype == float64 else 2.0**23)
         near = self.binary("fsub", self.binary("fadd", size, big), big)
-        return self.choose(self.lt(size, big), self.copysign(near, x), x)
+        chosen = self.choose(self.lt(size, big), self.copysign(near, wide), wide)
+        return Value(chosen.operand, x.dtype)
 
     def _rounds_natively(self) -> bool:
         return self.has_fma or self.target != "x86_64"

@@ -38,7 +38,7 @@ def tanh(k: Lanes, x: Value) -> Value:
 def _tanh32(k: Lanes, x: Value) -> Value:
     """x + x^3 P(x^2) below 0.88, else 1 - 2 / (e^(2|x|) + 1)."""
     size, u = k.fabs(x), k.mul(x, x)
-    small = k.fma(k.mul(horner(k, u, _TANH32), u), x, x)
+    small = k.copysign(k.fma(k.mul(horner(k, u, _TANH32), u), x, x), x)  # of -0 too
     clamped = below(k, size, 10.0)
     one, two = k.like(x, 1.0), k.like(x, 2.0)
     growth = shifted_exp(k, k.add(clamped, clamped))

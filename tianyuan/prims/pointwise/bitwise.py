@@ -90,7 +90,7 @@ class ShiftRight(Counting):
     def oracle(self, x: Any, n: Any) -> Any:
         inside = (n >= 0) & (n < x.dtype.itemsize * 8)
         shifted = np.right_shift(x, np.where(inside, n, 0).astype(x.dtype))
-        return np.where(inside, shifted, np.where(x < 0, -1, 0)).astype(x.dtype)
+        return np.where(inside, shifted, np.where(x < 0, -1, 0).astype(x.dtype))
 
 
 @primitive

@@ -126,7 +126,14 @@ def _number(mp: Any, value: Any) -> Any:
 def _precise(mp: Any, name: str, values: list[Any], dtype: Any) -> Any:
     try:
         y = getattr(mp, name)(*values)
-    except (ValueError, ZeroDivisionError):  # a pole
+    except (ValueError, ZeroDivisionError, OverflowError):  # a pole, or infinity
         return np.nan
-    re, im = (np.longdouble(mp.nstr(part, 25)) for part in (mp.re(y), mp.im(y)))
+    re, im = _extended(mp, mp.re(y)), _extended(mp, mp.im(y))
     return joined(re, im)[()] if dtype.kind == "c" else re
+
+
+def _extended(mp: Any, y: Any) -> Any:
+    if not mp.isfinite(y):
+        return np.longdouble(float(y))
+    mantissa, exponent = mp.frexp(y)
+    return np.ldexp(np.longdouble(mp.nstr(mantissa, 25)), int(max(min(exponent, 20000), -20000)))

@@ -21,7 +21,7 @@ from tianyuan.prims.pointwise.base import (
     scale,
     spread,
 )
-from tianyuan.prims.pointwise.oracles import multiply_add, product
+from tianyuan.prims.pointwise.oracles import multiply_add, product, wide
 from tianyuan.types import NUMERIC
 
 
@@ -93,7 +93,7 @@ class Div(Pointwise):
         return gathered(scale(cts, div(number(1.0, b), b)), a), None
 
     def oracle(self, a: Any, b: Any) -> Any:
-        return np.divide(a, b)
+        return np.divide(wide(a), wide(b)) if a.dtype.kind == "c" else np.divide(a, b)
 
 
 @primitive

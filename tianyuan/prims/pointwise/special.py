@@ -102,7 +102,7 @@ class Trigamma(Pointwise):
         return k.convert(_trigamma(k, k.convert(x, wide), wide), dtype)
 
     def oracle(self, x: Any) -> Any:
-        return precisely("psi", 1, x)
+        return where((x <= 0) & (x == np.floor(x)), np.inf, where(x == np.inf, 0, precisely("psi", 1, x)))
 
 
 def _trigamma(k: Scalars, x: Any, dtype: Any) -> Any:
@@ -210,7 +210,7 @@ class Nextafter(OfBits):
         return k.select(unordered, k.add(a, b), k.select(k.eq(a, b), b, moved))
 
     def oracle(self, a: Any, b: Any) -> Any:
-        return np.nextafter(a, b)
+        return where(a == b, b, np.nextafter(a, b))
 
 
 erf = Erf()
