@@ -22,7 +22,7 @@ from tianyuan.errors import (
 from tianyuan.machine import machine
 from tianyuan.program import REPLAY, Eqn, Lit, Source
 from tianyuan.settings import config
-from tianyuan.types import ArrayType, DType, as_dtype
+from tianyuan.types import ArrayType, DType, as_dtype, bfloat16
 
 _SOURCE: ContextVar[Source | None] = ContextVar("tianyuan_source", default=None)
 _OURS = ("tianyuan", "tianyuan_jit", "tianyuan_gpu")
@@ -122,8 +122,21 @@ def to_numpy(array: Array) -> np.ndarray[Any, Any]:
 
 
 def scalar(value: Any, dtype: DType, weak: bool = False) -> Array:
-    """A 0-d literal: a Python or NumPy number rounded once to ``dtype``."""
-    return _literal(np.asarray(value).astype(dtype.numpy).tobytes(), ArrayType(dtype, (), weak))
+    """A 0-d literal: a Python or NumPy number rounded once to ``dtype``; what is too large is infinite."""
+    number = np.asarray(value)
+    if dtype.kind in "fc" and dtype.bits < 128 and number.dtype != dtype.numpy:
+        with np.errstate(all="ignore"):
+            number = (_odd_single(number) if dtype == bfloat16 else number).astype(dtype.numpy)
+    return _literal(number.astype(dtype.numpy).tobytes(), ArrayType(dtype, (), weak))
+
+
+def _odd_single(number: np.ndarray[Any, Any]) -> Any:
+    """f32 rounded to odd, one rounding from bf16 (NumPy's own cast to bf16 would go through f32 to nearest)."""
+    exact = number.astype(np.longdouble)
+    single = exact.astype(np.float32)
+    nearer = np.where(np.abs(single) > np.abs(exact), np.nextafter(single, np.float32(0)), single)
+    odd = (nearer.view(np.uint32) | np.uint32(1)).view(np.float32)
+    return np.where((single == exact) | (exact != exact), single, odd)
 
 
 @functools.lru_cache(4096)

@@ -9,7 +9,7 @@ from tests.tianyuan.prims.checks import OracleInterpreter, check_types_and_oracl
 from tianyuan.core import interpreting
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.creation import Iota, full, iota, zeros
-from tianyuan.types import ArrayType, bool_, float16, int8, int64
+from tianyuan.types import ArrayType, bfloat16, bool_, float16, int8, int64
 
 
 def test_types_agree_with_the_oracle() -> None:
@@ -39,3 +39,14 @@ def test_the_same_for_every_entry() -> None:
     with interpreting(OracleInterpreter()):
         assert Iota(int64, (2,), 0).batch(3, [], [])[1] is None
         assert Iota(int64, (2,), 0).jvp([], [])[1] is None
+
+
+def test_literals_round_once() -> None:
+    """A Python number goes to bf16 directly; one too large is infinite, without a warning."""
+    values = [1 + 2**-8 + 2**-40, 2**62 + 2**54 + 1, 1e300, -(1 + 2**-8), float("nan"), 0.1]
+    with interpreting(OracleInterpreter()):
+        got = [float(full(v, bfloat16, ()).owner) for v in values]
+        assert float(full(1e300, float16, ()).owner) == float("inf")
+
+    expected = [1 + 2**-7, 2.0**62 + 2.0**55, float("inf"), -1.0, float("nan"), 0.10009765625]
+    np.testing.assert_array_equal(got, expected)
