@@ -58,6 +58,17 @@ class Prim:
         """Results, and the axis of each that is the batch (or None), for arguments batched at ``dims``."""
         raise missing(self, "batch rule", "vmapped")
 
+    def simplify(self, args: Sequence[Any]) -> int | None:
+        """The argument that the result equals, type and every bit, whatever the others are; None if there is none.
+
+        ``args`` are atoms of a Program.
+        """
+        return None
+
+    def finished(self) -> Any:
+        """What runs once all transformations are over: a primitive, or a Program to put in its place."""
+        return self
+
     def collect(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
         """As ``batch``, for a collective over the axis that is the batch."""
         raise missing(self, "collective rule", "used across a named axis")

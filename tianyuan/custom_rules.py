@@ -157,6 +157,10 @@ class CustomFunction(Prim):
         """The function itself."""
         return lowering.Call(self.call)
 
+    def finished(self) -> Program:
+        """The function itself: its rules are done with."""
+        return self.call
+
     def effects(self) -> frozenset[str]:
         """Those of the function."""
         return self.call.effects
@@ -448,6 +452,10 @@ class StopGradient(Prim):
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """A copy."""
         return lowering.Map(lambda k, x: x)
+
+    def simplify(self, args: Sequence[Any]) -> int | None:
+        """The argument."""
+        return 0
 
     def oracle(self, x: Any) -> Any:
         """Itself."""

@@ -129,8 +129,12 @@ class Checkpoint(Prim, Accumulating):
         return self.program.out_types
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
-        """A region, in which no tape is left."""
-        return lowering.Call(settle(self.program))
+        """A region."""
+        return lowering.Call(self.program)
+
+    def finished(self) -> Checkpoint:
+        """The region in which no tape is left."""
+        return self._region(settle(self.program))
 
     def effects(self) -> frozenset[str]:
         """Those of the program."""
@@ -270,6 +274,10 @@ class Named(Prim):
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """A copy."""
         return lowering.Map(lambda k, x: x)
+
+    def simplify(self, args: Sequence[Any]) -> int | None:
+        """The argument."""
+        return 0
 
     def oracle(self, x: Any) -> Any:
         """Itself."""
