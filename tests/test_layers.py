@@ -26,6 +26,7 @@ FLOORS = [
         "prims.cumulation",
         "prims.sorting",
         "prims.random",
+        "prims.scattering",
     ],
     ["transforms"],
     ["control", "custom_rules", "callbacks", "collectives", "keys_in_use"],

@@ -231,9 +231,9 @@ class Gather(Windows):
         if not all(shape) or not x.size:
             return np.full(shape, fill[0] if fill else 0, x.dtype)
         y: Any = x[self.places(x, indices)].reshape(shape)
-        kept: Any = inside.reshape(inside.shape + (1,) * len(self.window))
-        filled: Any = np.where(kept, y, fill[0]) if fill else y
-        return filled
+        if fill:
+            y[~inside] = fill[0]
+        return y
 
 
 def _scatters(dtype: DType) -> list[Case]:
