@@ -12,7 +12,7 @@ _OPCODES = {"add": ("fadd", "add"), "sub": ("fsub", "sub"), "mul": ("fmul", "mul
 
 
 class Lanes(ComplexArithmetic):
-    """Operations by dtype. Calls of elementary functions go to the external library (``library.text``)."""
+    """Operations by dtype. Calls of elementary functions go to external functions (``linked``)."""
 
     def add(self, x: Value, y: Value) -> Value:
         """x + y."""
