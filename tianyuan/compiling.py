@@ -14,7 +14,6 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from attrs import field, frozen
-from tianyuan.passes import optimize
 
 from tianyuan import tree
 from tianyuan.array import Array
@@ -22,6 +21,7 @@ from tianyuan.core import base, current
 from tianyuan.eager import check_alive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.machine import Executable, machine
+from tianyuan.passes import optimize
 from tianyuan.program import Program, evaluate
 from tianyuan.retracing import Call, History, TraceRecord
 from tianyuan.settings import config

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
 from attrs import field, frozen
 
@@ -20,7 +20,7 @@ from tianyuan.array import Array
 from tianyuan.cases import Cases
 from tianyuan.errors import NoRuleError
 from tianyuan.lowering import Lowering
-from tianyuan.types import ArrayType
+from tianyuan.types import ArrayType, DType
 
 NO_EFFECTS: frozenset[str] = frozenset()
 
@@ -30,6 +30,7 @@ class Prim:
 
     name: ClassVar[str]
     multiple: ClassVar[bool] = False  # whether calls return a tuple of results
+    rearranges: ClassVar[bool] = False  # whether every element of the result is one of the only argument's
     ulp: ClassVar[float] = 0.0  # the bound against the oracle; 0 where exact
     cases: ClassVar[Cases]
     axis_name: str | None = None  # the named axis that a collective works over
@@ -58,13 +59,6 @@ class Prim:
         """Results, and the axis of each that is the batch (or None), for arguments batched at ``dims``."""
         raise missing(self, "batch rule", "vmapped")
 
-    def simplify(self, args: Sequence[Any]) -> int | None:
-        """The argument that the result equals, type and every bit, whatever the others are; None if there is none.
-
-        ``args`` are atoms of a Program.
-        """
-        return None
-
     def finished(self) -> Any:
         """What runs once all transformations are over: a primitive, or a Program to put in its place."""
         return self
@@ -76,6 +70,14 @@ class Prim:
     def oracle(self, *args: Any, **kwargs: Any) -> Any:
         """The same in NumPy, SciPy or mpmath: independent mathematics, for tests only."""
         raise missing(self, "oracle", "tested")
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """An atom equal to the result for every input, to the bit; None to leave the equation (``passes``)."""
+        return None
+
+    def prune(self, args: Sequence[Any], used: Sequence[bool]) -> tuple[Prim, Sequence[Any], Sequence[bool]] | None:
+        """A primitive that gives fewer results, but all that are ``used``; its arguments; which results it gives."""
+        return None
 
     def effects(self) -> frozenset[str]:
         """Observable effects beside the results: ``check``, ``print``, ``callback``."""
@@ -90,6 +92,26 @@ class Prim:
 def missing(prim: Prim, rule: str, verb: str) -> NoRuleError:
     """The error for a rule that a primitive lacks."""
     return NoRuleError(f"{prim.name} has no {rule}, so it cannot be {verb}")
+
+
+class Rewriting(Protocol):
+    """What a ``simplify`` rule sees of the program around its equation. Atoms are ``program.Atom``."""
+
+    def apply(self, prim: Prim, *args: Any) -> Any:
+        """The result of a new equation."""
+        ...
+
+    def definition(self, atom: Any) -> tuple[Prim | None, Sequence[Any]]:
+        """The primitive with one result that gives ``atom``, and its arguments; None where there is none."""
+        ...
+
+    def constant(self, atom: Any) -> Any:
+        """The NumPy scalar that every element of ``atom`` is known to be, or None."""
+        ...
+
+    def literal(self, value: Any, dtype: DType) -> Any:
+        """The atom of a number."""
+        ...
 
 
 REGISTRY: dict[str, type[Prim]] = {}

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, Undef, current, primitive
+from tianyuan.core import Prim, Rewriting, Undef, current, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
 from tianyuan.prims.linear import reduce_sum
 from tianyuan.program import Program, evaluate
@@ -453,13 +453,13 @@ class StopGradient(Prim):
         """A copy."""
         return lowering.Map(lambda k, x: x)
 
-    def simplify(self, args: Sequence[Any]) -> int | None:
-        """The argument."""
-        return 0
-
     def oracle(self, x: Any) -> Any:
         """Itself."""
         return x
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """x."""
+        return args[0]
 
     def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """The tangent is zero."""

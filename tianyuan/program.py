@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import define, field, fields, frozen
+from attrs import define, evolve, field, fields, frozen
 
 from tianyuan.core import Prim
 from tianyuan.errors import TianyuanError, VerificationError
@@ -160,6 +160,25 @@ def last_uses(program: Program) -> dict[int, list[int]]:
         if var not in kept:
             dying.setdefault(i, []).append(var)
     return dying
+
+
+def renumber(params: Sequence[Var], eqns: Sequence[Eqn], results: Sequence[Atom]) -> Program:
+    """A Program whose variables are numbered in binding order."""
+    names: dict[int, Var] = {}
+
+    def bound(var: Var) -> Var:
+        names[var.id] = Var(len(names), var.type)
+        return names[var.id]
+
+    def used(atom: Atom) -> Atom:
+        return atom if isinstance(atom, Lit) else names[atom.id]
+
+    new_params = tuple(bound(p) for p in params)
+    new_eqns: list[Eqn] = []
+    for e in eqns:
+        args = tuple(used(a) for a in e.args)
+        new_eqns.append(evolve(e, args=args, outs=tuple(bound(v) for v in e.outs)))
+    return Program(new_params, tuple(new_eqns), tuple(used(r) for r in results))
 
 
 # ---- text

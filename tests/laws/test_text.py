@@ -1,11 +1,11 @@
 """parse(print(p)) ≡ p for a program of every primitive, and both run to the same bits."""
 
 import pytest
-from tianyuan.parser import parse
 
 from tests.laws.bits import same_bits
 from tests.laws.drawing import Law, arrays, every_law, numpy_inputs, results
 from tianyuan.compiling import make_program
+from tianyuan.parser import parse
 from tianyuan.program import verify
 
 CASES = every_law()

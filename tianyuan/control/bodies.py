@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import frozen
-from tianyuan.prims.conversion import convert
 
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, TreeError
+from tianyuan.prims.conversion import convert
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.tracing import Extra, trace

@@ -16,6 +16,7 @@ from tianyuan.control.looping import per_entry
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError
+from tianyuan.passes.pruning import chosen, narrowed, needed
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import iota, zeros
 from tianyuan.prims.linear import gather, reshape
@@ -126,6 +127,14 @@ class Cond(Prim, Accumulating):
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """A native branch."""
         return lowering.Branch(self.branches)
+
+    def prune(self, args: Sequence[Any], used: Sequence[bool]) -> tuple[Prim, Sequence[Any], Sequence[bool]] | None:
+        """Without the results that are not used, and the operands that then no branch needs."""
+        params = self._union(lambda b: needed(b, used))
+        if all(used) and all(params):
+            return None
+        made = tuple(narrowed(b, params, used) for b in self.branches)
+        return Cond(made), [args[0], *chosen(args[1:], params)], used
 
     def effects(self) -> frozenset[str]:
         """Those of all branches."""

@@ -20,9 +20,10 @@ from tianyuan.cases import Case, Cases
 from tianyuan.control.looping import LINEARIZED, While, per_entry
 from tianyuan.control.scanning import Scan, with_count
 from tianyuan.control.tapes import settle
-from tianyuan.core import Prim, Undef, primitive
+from tianyuan.core import Prim, Rewriting, Undef, primitive
 from tianyuan.eager import replay
 from tianyuan.errors import ArrayTypeError
+from tianyuan.passes.pruning import chosen, narrowed, needed
 from tianyuan.program import Atom, Lit, Program, Var, literal
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import at_front
@@ -135,6 +136,13 @@ class Checkpoint(Prim, Accumulating):
     def finished(self) -> Checkpoint:
         """The region in which no tape is left."""
         return self._region(settle(self.program))
+
+    def prune(self, args: Sequence[Any], used: Sequence[bool]) -> tuple[Prim, Sequence[Any], Sequence[bool]] | None:
+        """Without the results that are not used, and the arguments that then nothing needs."""
+        params = needed(self.program, used)
+        if all(used) and all(params):
+            return None
+        return self._region(narrowed(self.program, params, used)), chosen(args, params), used
 
     def effects(self) -> frozenset[str]:
         """Those of the program."""
@@ -275,13 +283,13 @@ class Named(Prim):
         """A copy."""
         return lowering.Map(lambda k, x: x)
 
-    def simplify(self, args: Sequence[Any]) -> int | None:
-        """The argument."""
-        return 0
-
     def oracle(self, x: Any) -> Any:
         """Itself."""
         return x
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """x."""
+        return args[0]
 
     def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """The tangent as it is."""

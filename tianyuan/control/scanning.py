@@ -20,14 +20,15 @@ from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.errors import NoRuleError, ShapeError
+from tianyuan.passes.pruning import chosen, narrowed, needed
 from tianyuan.prims.linear import moveaxis
 from tianyuan.prims.pointwise.arithmetic import add
-from tianyuan.program import Program
+from tianyuan.program import Program, renumber
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate
 from tianyuan.transforms.programs import batch_program, jvp_program, split_program, spread
 from tianyuan.transforms.reverse import Accumulating, backward
-from tianyuan.transforms.tracing import renumber, trace
+from tianyuan.transforms.tracing import trace
 from tianyuan.types import DEFAULT_INT, ITERATIONS, ArrayType, DType
 
 Maybe = Array | None
@@ -75,6 +76,25 @@ class Scan(Prim, Accumulating):
         if self.unbounded:
             raise NoRuleError("a scan over a tape runs only as part of the loop that it is the derivative of")
         return lowering.Scan(self.body, self.length, self.reverse, self.consts, self.carries)
+
+    def prune(self, args: Sequence[Any], used: Sequence[bool]) -> tuple[Prim, Sequence[Any], Sequence[bool]] | None:
+        """Without the ys that are not used, and the carries that serve only themselves."""
+        if self.unbounded:
+            return None
+        kept = list(used)
+        while True:
+            params = needed(self.body, kept)
+            live = params[self.consts : self.consts + self.carries]
+            grown = [u or v for u, v in zip(kept[: self.carries], live, strict=True)]
+            if grown == kept[: self.carries]:
+                break
+            kept[: self.carries] = grown
+        c, _, x = self.parts(params)
+        params = [*c, *kept[: self.carries], *x]
+        if all(kept) and all(params):
+            return None
+        body = narrowed(self.body, params, kept)
+        return self._loop(body, sum(c), sum(kept[: self.carries])), chosen(args, params), kept
 
     def effects(self) -> frozenset[str]:
         """Those of the body."""

@@ -10,7 +10,7 @@ import numpy as np
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, primitive, type_of
+from tianyuan.core import Prim, Rewriting, primitive, type_of
 from tianyuan.errors import ArrayTypeError
 from tianyuan.lowering import Scalars
 from tianyuan.types import ALL, COMPLEX, FLOATS, INTEGERS, ArrayType, DType, as_dtype, bfloat16, bool_, real_dtype
@@ -64,9 +64,43 @@ class Convert(Prim):
         """The batch stays where it is."""
         return self(args[0]), dims[0]
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """To the dtype it has: x. After a conversion that lost nothing: one conversion."""
+        (x,) = args
+        if x.type == x.type.with_dtype(self.dtype):
+            return x
+        inner, given = rewriting.definition(x)
+        if not isinstance(inner, Convert) or not _passes_through(given[0].type.dtype, inner.dtype, self.dtype):
+            return None
+        return rewriting.apply(self, *given)
+
     def oracle(self, *args: Any) -> Any:
         """NumPy's casts, in a precision from which one rounding is left."""
         return converted(np.asarray(args[0]), self.dtype)
+
+
+def _passes_through(a: DType, b: DType, c: DType) -> bool:
+    """Whether a -> b -> c has the values of a -> c (an integer wraps on its way to another, a float saturates)."""
+    wraps = a.kind in "iu" and b.kind not in "iu" and c.kind in "iu"
+    return lossless(a, b) and (not wraps or lossless(a, c))
+
+
+def lossless(a: DType, b: DType) -> bool:
+    """Whether every value of ``a`` is one of ``b``."""
+    if a == b or a.kind == "b":
+        return True
+    if a.kind in "iu":
+        return _digits(a) <= _digits(b) and (a.kind == "u" or b.kind != "u") and b.kind != "b"
+    if b.kind in "biu" or (a.kind == "c" and b.kind != "c"):
+        return False
+    return _digits(a) <= _digits(b) and not (a.bits == 16 and real_dtype(b).bits == 16)
+
+
+def _digits(dtype: DType) -> int:
+    """Bits of the magnitude (of the significand, of floats)."""
+    if dtype.kind in "iub":
+        return dtype.bits - (dtype.kind == "i")
+    return {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}[real_dtype(dtype).name]
 
 
 def converted(x: Any, dtype: DType) -> Any:

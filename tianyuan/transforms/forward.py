@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tianyuan.prims.creation import zeros
-
 from tianyuan.array import Array
 from tianyuan.core import Interpreter, Prim, current, interpreting
+from tianyuan.prims.creation import zeros
 from tianyuan.types import ArrayType
 
 

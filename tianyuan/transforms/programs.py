@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from tianyuan.array import Array
-from tianyuan.program import Program, evaluate
+from tianyuan.program import Program, evaluate, renumber
 from tianyuan.transforms.batching import at_front, batch_flat
 from tianyuan.transforms.forward import instantiate, jvp_flat
 from tianyuan.transforms.reverse import Linear, backward, linearize_flat
-from tianyuan.transforms.tracing import Extra, Staged, renumber, trace
+from tianyuan.transforms.tracing import Extra, Staged, trace
 from tianyuan.types import ArrayType
 
 Mask = tuple[bool, ...]

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from tianyuan.array import Array
 from tianyuan.core import Interpreter, Prim, current, interpreting
 from tianyuan.eager import leaked, literal_of, user_source
 from tianyuan.errors import ConcretizationError
-from tianyuan.program import Atom, Eqn, Lit, Program, Source, Var, verify
+from tianyuan.program import Atom, Eqn, Program, Source, Var, renumber, verify
 from tianyuan.types import ArrayType
 
 
@@ -101,25 +101,6 @@ class Stage(Interpreter):
         params = [*self.params, *(v for v, _ in closed)]
         program = renumber(params, self.eqns, list(results))
         return program, [value for _, value in closed]
-
-
-def renumber(params: Sequence[Var], eqns: Sequence[Eqn], results: Sequence[Atom]) -> Program:
-    """A Program whose variables are numbered in binding order."""
-    names: dict[int, Var] = {}
-
-    def bound(var: Var) -> Var:
-        names[var.id] = Var(len(names), var.type)
-        return names[var.id]
-
-    def used(atom: Atom) -> Atom:
-        return atom if isinstance(atom, Lit) else names[atom.id]
-
-    new_params = tuple(bound(p) for p in params)
-    new_eqns: list[Eqn] = []
-    for e in eqns:
-        args = tuple(used(a) for a in e.args)
-        new_eqns.append(evolve(e, args=args, outs=tuple(bound(v) for v in e.outs)))
-    return Program(new_params, tuple(new_eqns), tuple(used(r) for r in results))
 
 
 @frozen(eq=False)

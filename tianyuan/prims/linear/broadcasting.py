@@ -10,7 +10,7 @@ import numpy as np
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import primitive, type_of
+from tianyuan.core import Rewriting, primitive, type_of
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.linear.axes import check_increasing, check_shape, inserted, kept, shifted, subsets
@@ -38,6 +38,7 @@ class Broadcast(Linear):
 
     shape: tuple[int, ...]
     dims: tuple[int, ...]
+    rearranges = True
     cases = Cases(sweep=_broadcasts, dtypes=ALL)
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
@@ -63,6 +64,16 @@ class Broadcast(Linear):
         at = self.dims[d - 1] + 1 if d else 0
         places = inserted(shifted(self.dims, at), d, at)
         return broadcast(x, inserted(self.shape, at, size), places), at
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """A broadcast of a broadcast is one; where nothing repeats it is x."""
+        (x,) = args
+        if x.type.shape == self.shape:
+            return x
+        inner, given = rewriting.definition(x)
+        if not isinstance(inner, Broadcast):
+            return None
+        return rewriting.apply(Broadcast(self.shape, tuple(self.dims[d] for d in inner.dims)), *given)
 
     def oracle(self, *args: Any) -> Any:
         """NumPy's broadcasting."""

@@ -12,7 +12,7 @@ import numpy as np
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import primitive, type_of
+from tianyuan.core import Rewriting, primitive, type_of
 from tianyuan.errors import ShapeError
 from tianyuan.prims.linear.axes import check_shape, inserted, shifted
 from tianyuan.prims.linear.structural import Linear
@@ -33,6 +33,7 @@ class Reshape(Linear):
     """The same elements in row-major order, in another ``shape``. Any dtype."""
 
     shape: tuple[int, ...]
+    rearranges = True
     cases = Cases(sweep=_reshapes, dtypes=ALL)
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
@@ -60,6 +61,14 @@ class Reshape(Linear):
             x, at = moveaxis(x, d, 0), 0
         return reshape(x, inserted(self.shape, at, size)), at
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """A reshape of a reshape is one; to the same shape it is x."""
+        (x,) = args
+        if x.type.shape == self.shape:
+            return x
+        inner, given = rewriting.definition(x)
+        return rewriting.apply(self, *given) if isinstance(inner, Reshape) else None
+
     def oracle(self, *args: Any) -> Any:
         """NumPy's reshape."""
         return np.reshape(args[0], self.shape)
@@ -82,6 +91,7 @@ class Transpose(Linear):
     """Permute axes: axis j of the result is axis ``permutation[j]`` of x. Any dtype."""
 
     permutation: tuple[int, ...]
+    rearranges = True
     cases = Cases(sweep=_transposes, dtypes=ALL)
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
@@ -103,6 +113,16 @@ class Transpose(Linear):
         (x,), (d,) = args, dims
         assert d is not None
         return transpose(x, (d, *shifted(self.permutation, d))), 0
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """A permutation of a permutation is one; where nothing moves it is x."""
+        (x,) = args
+        if self.permutation == tuple(range(x.type.ndim)):
+            return x
+        inner, given = rewriting.definition(x)
+        if not isinstance(inner, Transpose):
+            return None
+        return rewriting.apply(Transpose(tuple(inner.permutation[p] for p in self.permutation)), *given)
 
     def oracle(self, *args: Any) -> Any:
         """NumPy's transpose."""

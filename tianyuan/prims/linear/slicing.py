@@ -10,7 +10,7 @@ import numpy as np
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, Undef, primitive, type_of
+from tianyuan.core import Prim, Rewriting, Undef, primitive, type_of
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.linear.axes import check_increasing, check_length, inserted, shifted, subsets
@@ -41,6 +41,7 @@ class Slice(Linear):
     starts: Ints
     stops: Ints
     steps: Ints
+    rearranges = True
     cases = Cases(sweep=_slices, dtypes=ALL)
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
@@ -212,6 +213,7 @@ class Reverse(Linear):
     """y[i] = x[n - 1 - i] along ``axes``. Its own adjoint; any dtype."""
 
     axes: Ints
+    rearranges = True
     cases = Cases(sweep=_axes_cases, dtypes=ALL)
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
@@ -235,6 +237,12 @@ class Reverse(Linear):
         (x,), (d,) = args, dims
         assert d is not None
         return reverse(x, shifted(self.axes, d)), d
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """Twice the same reversal is none."""
+        (x,) = args
+        inner, given = rewriting.definition(x)
+        return given[0] if inner == self else None if self.axes else x
 
     def oracle(self, *args: Any) -> Any:
         """NumPy's flip."""

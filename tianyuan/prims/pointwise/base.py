@@ -17,7 +17,7 @@ import numpy as np
 from tianyuan import eager, lowering
 from tianyuan.array import Array
 from tianyuan.cases import Cases, elementwise
-from tianyuan.core import Prim, Undef, bind, missing, primitive, type_of
+from tianyuan.core import Prim, Rewriting, Undef, bind, missing, primitive, type_of
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.linear import broadcast, moveaxis, reduce_sum
@@ -233,6 +233,11 @@ class Add(Pointwise):
         """ct to both."""
         return gathered(cts, a), gathered(cts, b)
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """x + (-0.0) = x, for integers x + 0 = x; on either side."""
+        a, b = args
+        return a if vanishes(rewriting.constant(b), -1) else b if vanishes(rewriting.constant(a), -1) else None
+
     def oracle(self, a: Any, b: Any) -> Any:
         return np.add(a, b)
 
@@ -290,8 +295,20 @@ class Neg(Pointwise):
         """-ct."""
         return (neg(cts),)
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """-(-x) = x."""
+        inner, given = rewriting.definition(args[0])
+        return given[0] if isinstance(inner, Neg) else None
+
     def oracle(self, x: Any) -> Any:
         return np.negative(x)
+
+
+def vanishes(constant: Any, sign: float) -> bool:
+    """Whether a constant is a real zero; of a float, the one of ``sign``."""
+    if constant is None or np.iscomplexobj(constant) or bool(constant != 0):
+        return False
+    return isinstance(constant, np.integer) or np.copysign(1.0, float(constant)) == sign
 
 
 add = Add()

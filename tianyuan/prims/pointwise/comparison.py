@@ -9,7 +9,7 @@ import numpy as np
 
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases, elementwise
-from tianyuan.core import Undef, primitive
+from tianyuan.core import Rewriting, Undef, primitive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.pointwise.base import (
@@ -151,6 +151,12 @@ class Select(Pointwise):
         ct_a = gathered(select(condition, cts, zero), a) if isinstance(a, Undef) else None
         ct_b = gathered(select(condition, zero, cts), b) if isinstance(b, Undef) else None
         return None, ct_a, ct_b
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """A choice that is known, or between equals."""
+        condition, a, b = args
+        known = rewriting.constant(condition)
+        return a if a == b or (known is not None and known) else None if known is None else b
 
     def oracle(self, condition: Any, a: Any, b: Any) -> Any:
         return where(condition, a, b)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases, elementwise
-from tianyuan.core import primitive
+from tianyuan.core import Rewriting, primitive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.conversion import convert
+from tianyuan.prims.linear import Broadcast
 from tianyuan.prims.pointwise.base import DIFFERENTIABLE, Pointwise, common_shape, listed, number
 from tianyuan.prims.pointwise.comparison import eq, select
 from tianyuan.prims.pointwise.elementary import log
 from tianyuan.prims.pointwise.extrema import maximum
 from tianyuan.prims.pointwise.oracles import wide
-from tianyuan.prims.pointwise.products import mul, sub
-from tianyuan.types import FLOATS, INTEGERS, SIGNED, ArrayType, DType, float32, float64, int32, int64
+from tianyuan.prims.pointwise.products import div, mul, sub
+from tianyuan.types import COMPLEX, FLOATS, INTEGERS, SIGNED, ArrayType, DType, float32, float64, int32, int64
 
 
 def _powers(dtype: DType) -> list[Case]:
@@ -62,6 +64,15 @@ class Pow(Pointwise):
             return select(eq(b, number(0, b)), zero, mul(convert(b, y.dtype), pow(a, one_less(b))))
         return select(eq(a, zero), zero, select(eq(y, zero), zero, mul(y, log(a))))
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """A known exponent leaves products and a quotient (16-bit floats: where only one of them rounds)."""
+        a, b = args
+        exponent, dtype = rewriting.constant(b), a.type.dtype
+        exact = (1, 2, -1) if dtype.bits == 16 else (0, 1, 2, 3, 4, -1, -2)
+        if exponent is None or dtype in COMPLEX or exponent not in exact or (exponent < 0 and dtype in INTEGERS):
+            return None
+        return _static_power(rewriting, a, int(exponent))
+
     def oracle(self, a: Any, b: Any) -> Any:
         if np.asarray(a).dtype.kind in "iu":
             return np.vectorize(_wrapped_power, otypes=[a.dtype])(a, b)
@@ -94,6 +105,16 @@ def signed_power(k: Scalars, a: Any, n: Any) -> Any:
     below = k.lt(k.bitcast(x, bits), k.const(0, bits))
     odd = k.ne(k.bitand(n, k.const(1, integer)), k.const(0, integer))
     return k.convert(k.select(k.bitand(below, odd), k.neg(size), size), dtype)
+
+
+def _static_power(r: Rewriting, a: Any, n: int) -> Any:
+    one = r.literal(1, a.type.dtype)
+    if n == 0:
+        return r.apply(Broadcast(a.type.shape, ()), one)
+    square = a if n in (1, -1) else r.apply(mul, a, a)
+    if n < 0:
+        return r.apply(div, one, square)
+    return square if n < 3 else r.apply(mul, square, a if n == 3 else square)
 
 
 def one_less(b: Array) -> Array:

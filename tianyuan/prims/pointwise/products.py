@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tianyuan.array import Array
-from tianyuan.core import Undef, primitive
+from tianyuan.core import Rewriting, Undef, primitive
 from tianyuan.errors import NoRuleError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.pointwise.base import (
@@ -20,6 +21,7 @@ from tianyuan.prims.pointwise.base import (
     number,
     scale,
     spread,
+    vanishes,
 )
 from tianyuan.prims.pointwise.oracles import multiply_add, product, wide
 from tianyuan.types import NUMERIC
@@ -46,6 +48,11 @@ class Sub(Pointwise):
         """ct and -ct."""
         return gathered(cts, a), gathered(neg(cts), b) if isinstance(b, Undef) else None
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """x - 0.0 = x, for integers x - 0 = x."""
+        a, b = args
+        return a if vanishes(rewriting.constant(b), 1) else None
+
     def oracle(self, a: Any, b: Any) -> Any:
         return np.subtract(a, b)
 
@@ -67,6 +74,14 @@ class Mul(Pointwise):
         if isinstance(a, Undef):
             return gathered(scale(cts, b), a), None
         return None, gathered(scale(cts, a), b)
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """x · 1 = x and x · (-1) = -x, for real x; on either side."""
+        for x, c in (args, args[::-1]):
+            value = rewriting.constant(c)
+            if value is not None and not np.iscomplexobj(value) and value in (1, -1):
+                return x if value == 1 else rewriting.apply(neg, x)
+        return None
 
     def oracle(self, a: Any, b: Any) -> Any:
         return product(a, b)
@@ -92,6 +107,12 @@ class Div(Pointwise):
             raise NoRuleError("div is not linear in its denominator, so it has no transpose there")
         return gathered(scale(cts, div(number(1.0, b), b)), a), None
 
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """x / 2^k = x · 2^-k, for real x, where 2^-k is a number of the dtype: both round x · 2^-k once."""
+        a, b = args
+        inverse = exact_inverse(rewriting.constant(b))
+        return None if inverse is None else rewriting.apply(mul, a, rewriting.literal(inverse, b.type.dtype))
+
     def oracle(self, a: Any, b: Any) -> Any:
         return np.divide(wide(a), wide(b)) if a.dtype.kind == "c" else np.divide(a, b)
 
@@ -112,6 +133,17 @@ class Fma(Pointwise):
         if np.asarray(a).dtype.kind == "c":
             return np.add(product(a, b), c)
         return multiply_add(a, b, c)
+
+
+def exact_inverse(constant: Any) -> Any:
+    """1/c for a real c = ±2^k where that is a number of the same dtype; else None."""
+    if constant is None or np.iscomplexobj(constant) or not math.isfinite(constant):
+        return None
+    if math.frexp(float(constant))[0] not in (0.5, -0.5):
+        return None
+    with np.errstate(over="ignore"):
+        inverse = np.asarray(1.0 / float(constant)).astype(constant.dtype)
+    return inverse if math.isfinite(inverse) and float(inverse) * float(constant) == 1.0 else None
 
 
 sub = Sub()
