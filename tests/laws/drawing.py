@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +12,15 @@ import numpy as np
 import pytest
 from attrs import frozen
 
+from tianyuan import prims
 from tianyuan.array import Array
 from tianyuan.cases import Case
 from tianyuan.core import REGISTRY, Prim
 from tianyuan.eager import from_numpy
 from tianyuan.types import ALL, ArrayType, DType, bool_, float32, float64, int32, int64, real_dtype, uint32
+
+for found in pkgutil.walk_packages(prims.__path__, "tianyuan.prims."):
+    importlib.import_module(found.name)  # every primitive is in the registry
 
 DTYPES = (bool_, int32, int64, uint32, float32, float64)
 OTHERS = tuple(d for d in ALL if d not in DTYPES)  # swept under the marker ``slow``
