@@ -6,7 +6,6 @@ stands for the positions of its true elements, so its values must be known).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,7 +86,7 @@ def plan(index: Any, shape: Ints, checked: bool = True) -> Plan:
             layout.append(None)
         elif isinstance(item, slice):
             layout.append(len(entries))
-            entries.append(_span(item, shape[len(entries)]))
+            entries.append(_span(item, shape[len(entries)]))  # pyright: ignore[reportUnknownArgumentType]
         else:
             places.append(len(layout))
             entries.append(_place(item, len(entries), shape, checked))
@@ -103,7 +102,7 @@ def _together(items: Sequence[Any]) -> bool:
 
 
 def _items(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
+    return index if isinstance(index, tuple) else (index,)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _unmasked(item: Any, shape: Ints) -> list[Any]:
@@ -111,10 +110,8 @@ def _unmasked(item: Any, shape: Ints) -> list[Any]:
     if item is None or item is Ellipsis or isinstance(item, slice):
         return [item]
     if isinstance(item, int | np.integer) and not isinstance(item, bool):
-        return [operator.index(item)]
-    value = as_array(np.asarray(item) if isinstance(item, list | tuple) else item)
-    if value.size == 0 and isinstance(item, list | tuple):
-        value = from_numpy(np.zeros(value.shape, np.int64))
+        return [int(item)]  # pyright: ignore[reportUnknownArgumentType]
+    value = as_index(item)
     if value.dtype.kind == "b":
         return [from_numpy(i) for i in _nonzero(value, shape)]
     if value.dtype.kind not in "iu":
@@ -123,6 +120,14 @@ def _unmasked(item: Any, shape: Ints) -> list[Any]:
             "convert it with astype"
         )
     return [value]
+
+
+def as_index(value: Any) -> Array:
+    """An index as an Array; an empty list counts as integers."""
+    if not isinstance(value, list | tuple):
+        return as_array(value)
+    listed: Any = np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
+    return from_numpy(listed if listed.size else listed.astype(np.int64))
 
 
 def _nonzero(mask: Array, shape: Ints) -> Sequence[Any]:

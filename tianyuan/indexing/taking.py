@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.indexing.parsing import as_index
 from tianyuan.indexing.updating import At, value_like
 from tianyuan.indexing.vectors import READING, WRITING, checked_mode, vectors, wrapped
 from tianyuan.prims.linear import broadcast_to, gather, iota, reshape, scatter
@@ -56,7 +55,7 @@ def _counting(size: int, axis: int, ndim: int) -> Array:
 
 
 def _integers(who: str, indices: Any) -> Array:
-    array = as_array(np.asarray(indices) if isinstance(indices, list | tuple) else indices)
+    array = as_index(indices)
     if array.dtype.kind not in "iu":
         raise ArrayTypeError(f"{who} takes integer indices, got {array.type}")
     return array
