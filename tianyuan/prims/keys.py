@@ -105,6 +105,35 @@ class KeyFromWords(Prim):
         return np.ascontiguousarray(np.stack([low, high], -1)).view(np.uint64)[..., 0]
 
 
+@primitive
+class CloneKey(Prim):
+    """The same keys, which may be used although they have been (``tianyuan.keys_in_use``)."""
+
+    cases = Cases(lambda dtype: [Case((ArrayType(dtype, s),)) for s in _SHAPES], (key_dtype,), differentiable=False)
+
+    def types(self, key: ArrayType) -> tuple[ArrayType, ...]:
+        """The type of the keys."""
+        if key.dtype != key_dtype:
+            raise ArrayTypeError(f"clone takes random keys, got {key}")
+        return (key,)
+
+    def lower(self, *types: ArrayType) -> lowering.Map:
+        """One key at a time."""
+        return lowering.Map(self.scalar)
+
+    def scalar(self, k: Scalars, key: Any) -> Any:
+        """The key."""
+        return key
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The batch stays where it is."""
+        return self(args[0]), dims[0]
+
+    def oracle(self, *args: Any) -> Any:
+        """The same."""
+        return args[0]
+
+
 def key_words(key: Array) -> tuple[Array, Array]:
     """The high and the low word of every key, u32 arrays of the key's shape."""
     return KeyWord(0)(key), KeyWord(1)(key)

@@ -14,53 +14,68 @@ from tianyuan.core import Prim, primitive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.pointwise.base import Flat, align, check_dtypes, common_shape
-from tianyuan.types import ArrayType, DType, uint32, uint64
+from tianyuan.types import ArrayType, DType, key_dtype, uint32, uint64
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA  # SKEIN_KS_PARITY32
 GROUPS = 5  # of four rounds
-WORDS = {"high": uint32, "low": uint32, "xor": uint32, "pair": uint64}
+WORDS = {"high": uint32, "low": uint32, "xor": uint32, "pair": uint64, "key": key_dtype}
 
 
-def _words(dtype: DType) -> list[Case]:
-    cases = elementwise(4)(dtype)
-    return [Case(c.args, {"word": w}) for c in cases for w in WORDS]
+KEY = ArrayType(key_dtype)
 
 
-def _draw(rng: Any, type: ArrayType, argument: int, case: Case) -> Any:
-    return rng.integers(0, 2**32, type.shape)
+def _draws(dtype: DType) -> list[Case]:
+    cases = elementwise(3)(uint32)
+    return [
+        Case((KEY.with_shape(c.args[0].shape), *c.args[1:]), {"word": w, "consumes": True})
+        for c in cases
+        for w in WORDS
+    ]
+
+
+def _bits(rng: Any, type: ArrayType, argument: int, case: Case) -> Any:
+    return rng.integers(0, 2 ** (64 if type.dtype == key_dtype else 32), type.shape, np.uint64)
 
 
 @primitive
-class ThreefryWord(Flat):
-    """What is left of the two random words, element by element, so that no more than that is ever stored.
+class Draw(Flat):
+    """Random bits, element by element: what is left of the cipher's two words for a key and a counter.
 
-    ``word``: ``high`` the first, ``low`` the second, ``xor`` their exclusive or (u32), ``pair`` high · 2^32 + low
-    (u64). Arguments: the key's words, the counter's words, u32.
+    ``word``: ``high`` the first word, ``low`` the second, ``xor`` their exclusive or (u32), ``pair`` high · 2^32 +
+    low (u64), ``key`` the same as a new key. Arguments: keys, and the two u32 words of counters; no more than the
+    result is ever stored. ``consumes``: whether the keys may not be used again (``tianyuan.keys_in_use``).
     """
 
     word: str
-    dtypes = (uint32,)
-    cases = Cases(_words, (uint32,), draw=_draw, differentiable=False)
+    consumes: bool
+    cases = Cases(_draws, (key_dtype,), draw=_bits, differentiable=False)
 
-    def result_dtype(self, dtype: DType) -> DType:
-        """u64 for a pair."""
+    def types(self, *types: ArrayType) -> tuple[ArrayType, ...]:
+        """The common shape, in the word's dtype."""
         if self.word not in WORDS:
-            raise ArrayTypeError(f"threefry_word gives {', '.join(WORDS)}, got {self.word!r}")
-        return WORDS[self.word]
+            raise ArrayTypeError(f"draw gives {', '.join(WORDS)}, got {self.word!r}")
+        if len(types) != 3 or types[0].dtype != key_dtype:
+            raise ArrayTypeError(f"draw takes random keys and two words of counters, got {', '.join(map(str, types))}")
+        check_dtypes("draw", (uint32,), types[1:])
+        return (ArrayType(WORDS[self.word], common_shape("draw", types)),)
 
-    def scalar(self, k: Scalars, k0: Any, k1: Any, c0: Any, c1: Any) -> Any:
-        high, low = _cipher(k, (k0, k1), (c0, c1))
-        if self.word == "pair":
-            top = k.shift_left(k.convert(high, uint64), k.const(32, uint64))
-            return k.bitor(top, k.convert(low, uint64))
-        return {"high": high, "low": low}.get(self.word) or k.bitxor(high, low)
+    def scalar(self, k: Scalars, key: Any, c0: Any, c1: Any) -> Any:
+        bits = k.bitcast(key, uint64)
+        words = k.convert(k.shift_right(bits, k.const(32, uint64)), uint32), k.convert(bits, uint32)
+        high, low = _cipher(k, words, (c0, c1))
+        if self.word in ("high", "low"):
+            return high if self.word == "high" else low
+        if self.word == "xor":
+            return k.bitxor(high, low)
+        pair = k.bitor(k.shift_left(k.convert(high, uint64), k.const(32, uint64)), k.convert(low, uint64))
+        return pair if self.word == "pair" else k.bitcast(pair, key_dtype)
 
-    def oracle(self, *args: Any) -> Any:
+    def oracle(self, key: Any, c0: Any, c1: Any) -> Any:
         """The cipher in NumPy."""
-        high, low = reference(*args)
+        high, low = reference(key >> np.uint64(32), key & np.uint64(2**32 - 1), c0, c1)
         pair = (high.astype(np.uint64) << np.uint64(32)) | low
-        return {"high": high, "low": low, "xor": high ^ low, "pair": pair}[self.word]
+        return {"high": high, "low": low, "xor": high ^ low}.get(self.word, pair)
 
 
 def _cipher(k: Scalars, key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -97,10 +112,10 @@ def reference(*words: Any) -> tuple[Any, Any]:
 
 @primitive
 class Threefry(Prim):
-    """Both random words, as two arrays of u32. Arguments as of ``ThreefryWord``."""
+    """The cipher: two random words, from the two words of a key and of a counter; arrays of u32."""
 
     multiple = True
-    cases = Cases(elementwise(4), (uint32,), draw=_draw, differentiable=False)
+    cases = Cases(elementwise(4), (uint32,), draw=_bits, differentiable=False)
 
     def types(self, *args: ArrayType) -> tuple[ArrayType, ...]:
         """The common shape; 0-d arguments meet every element."""
@@ -129,6 +144,6 @@ def threefry(k0: Array, k1: Array, c0: Array, c1: Array) -> tuple[Array, Array]:
     return high, low
 
 
-def threefry_word(word: str, k0: Array, k1: Array, c0: Array, c1: Array) -> Array:
-    """One word made of both (``ThreefryWord``)."""
-    return ThreefryWord(word)(k0, k1, c0, c1)
+def draw(word: str, key: Array, c0: Array, c1: Array, consumes: bool = True) -> Array:
+    """Random bits for keys and counters (``Draw``)."""
+    return Draw(word, consumes)(key, c0, c1)

@@ -9,10 +9,10 @@ import pytest
 from tests.tianyuan.prims.checks import OracleInterpreter, array, check_batch, check_types_and_oracle
 from tianyuan.core import interpreting
 from tianyuan.errors import ArrayTypeError
-from tianyuan.prims.random import Threefry, ThreefryWord, threefry, threefry_word
-from tianyuan.types import ArrayType, uint32, uint64
+from tianyuan.prims.random import Draw, Threefry, draw, threefry
+from tianyuan.types import ArrayType, key_dtype, uint32, uint64
 
-BOTH: Any = pytest.mark.parametrize("prim", [Threefry, ThreefryWord])
+BOTH: Any = pytest.mark.parametrize("prim", [Threefry, Draw])
 KNOWN = [  # key, counter, answer: threefry2x32 of 20 rounds in Random123's kat_vectors
     ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
     ((0xFFFFFFFF,) * 2, (0xFFFFFFFF,) * 2, (0x1CB996FC, 0xBB002BE7)),
@@ -29,7 +29,7 @@ def test_types_agree_with_the_oracle(prim: Any) -> None:
 @BOTH
 def test_batch_is_the_loop(prim: Any) -> None:
     """Any arguments, at any axes."""
-    check_batch(prim, uint32)
+    check_batch(prim, prim.cases.dtypes[0])
 
 
 @pytest.mark.parametrize(("key", "counter", "answer"), KNOWN)
@@ -38,15 +38,18 @@ def test_known_answers(key: Any, counter: Any, answer: Any) -> None:
     words = [array(w, ArrayType(uint32)) for w in (*key, *counter)]
     with interpreting(OracleInterpreter()):
         both = threefry(*words)
-        parts = [int(threefry_word(w, *words).owner) for w in ("high", "low", "xor", "pair")]
+        packed = array(key[0] << 32 | key[1], ArrayType(key_dtype))
+        parts = [int(draw(w, packed, *words[2:]).owner) for w in ("high", "low", "xor", "pair", "key")]
 
     assert tuple(int(w.owner) for w in both) == answer
-    assert parts == [*answer, answer[0] ^ answer[1], answer[0] << 32 | answer[1]]
+    assert parts == [*answer, answer[0] ^ answer[1], *[answer[0] << 32 | answer[1]] * 2]
 
 
 def test_errors() -> None:
     """Words are u32, and have a known name."""
     with pytest.raises(ArrayTypeError, match=r"threefry takes uint32, got u64\[\]"):
         Threefry().types(*[ArrayType(uint64)] * 4)
-    with pytest.raises(ArrayTypeError, match="gives high, low, xor, pair, got 'both'"):
-        ThreefryWord("both").types(*[ArrayType(uint32)] * 4)
+    with pytest.raises(ArrayTypeError, match="gives high, low, xor, pair, key, got 'both'"):
+        Draw("both", True).types(*[ArrayType(uint32)] * 3)
+    with pytest.raises(ArrayTypeError, match=r"takes random keys .* got u32\[\], u32\[\], u32\[\]"):
+        Draw("pair", True).types(*[ArrayType(uint32)] * 3)
