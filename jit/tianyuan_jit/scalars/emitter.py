@@ -99,16 +99,17 @@ class Emitter:
         """The register's bits under another dtype of the same register width, NaNs as they are."""
         return self.cast("bitcast", x, dtype)
 
-    def lookup(self, table: str, values: Sequence[float], index: Value, dtype: DType) -> Value:
+    def lookup(self, table: str, values: Sequence[float | int], index: Value, dtype: DType) -> Value:
         """``values[index]``, from a constant array named ``table``; the index (an i32 or i64) is in range."""
         module, element = self.function.module, element_type(dtype)
-        words = ", ".join(f"{element} {literal(rounded(v, dtype), dtype)}" for v in values)
+        exact = [rounded(v, dtype) if dtype.kind == "f" else v for v in values]
+        words = ", ".join(f"{element} {literal(v, dtype)}" for v in exact)
         module.define(table, f"@{table} = private constant [{len(values)} x {element}] [{words}], align 64")
         kind, indices = self.type_of(dtype), f"{self.type_of(index.dtype)} {index.operand}"
         pointers = self.function.op(f"getelementptr {element}, ptr @{table}, {indices}")
         if self.lanes == 1:
             return self.instruction(f"load {element}, ptr {pointers}", dtype)
-        name = f"llvm.masked.gather.v{self.lanes}{_SUFFIX[element]}.v{self.lanes}p0"
+        name = f"llvm.masked.gather.{self._suffix(element)}.v{self.lanes}p0"
         flags, places = self.vector("i1"), self.vector("ptr")
         module.declare(f"{kind} @{name}({places}, {flags}, {kind})")
         align = dtype.itemsize

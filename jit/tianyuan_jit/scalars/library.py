@@ -12,6 +12,7 @@ from tianyuan_jit.scalars import (
     fused,
     hyperbolic,
     logarithm,
+    trigonometric,
 )
 from tianyuan_jit.scalars.lanes import Lanes, symbol_of
 from tianyuan_jit.scalars.values import Value
@@ -24,7 +25,13 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
     "expm1": (1, exponential.expm1),
     "logistic": (1, exponential.logistic),
     "log": (1, logarithm.log),
+    "log2": (1, logarithm.log2),
+    "log10": (1, logarithm.log10),
+    "log1p": (1, logarithm.log1p),
     "tanh": (1, hyperbolic.tanh),
+    "sin": (1, trigonometric.sin),
+    "cos": (1, trigonometric.cos),
+    "tan": (1, trigonometric.tan),
 }
 """Name to number of arguments and program; fma only serves targets without the instruction."""
 
