@@ -126,8 +126,8 @@ def as_index(value: Any) -> Array:
     """An index as an Array; an empty list counts as integers."""
     if not isinstance(value, list | tuple):
         return as_array(value)
-    listed: Any = np.asarray(value)  # pyright: ignore[reportUnknownArgumentType]
-    return from_numpy(listed if listed.size else listed.astype(np.int64))
+    empty = np.size(value) == 0  # pyright: ignore[reportUnknownArgumentType]
+    return from_numpy(np.array(value, np.int64 if empty else None))  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _nonzero(mask: Array, shape: Ints) -> Sequence[Any]:

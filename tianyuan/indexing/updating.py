@@ -119,11 +119,13 @@ def value_like(x: Array, value: Any, who: str) -> Array:
     given = as_array(value)
     if given.dtype != x.dtype and promote(x.type, given.type)[0] != x.dtype:
         raise ArrayTypeError(f"{who}: values of {given.type} do not fit {x.type}; convert them with astype")
+    if not isinstance(value, int | float | complex):
+        return convert(given, x.dtype)
     if isinstance(value, int) and x.dtype.kind in "iu":
         bounds = np.iinfo(x.dtype.numpy)
         if not bounds.min <= value <= bounds.max:
             raise OverflowError(f"{who}: {value} does not fit {x.dtype}")
-    return convert(given, x.dtype)
+    return scalar(value, x.dtype)
 
 
 def write(x: Array, p: Plan, op: str, values: Any, mode: str) -> Array:

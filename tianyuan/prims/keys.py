@@ -14,7 +14,7 @@ import numpy as np
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, primitive
+from tianyuan.core import Prim, Rewriting, primitive
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.linear.broadcasting import with_batch_at
@@ -124,6 +124,10 @@ class CloneKey(Prim):
     def scalar(self, k: Scalars, key: Any) -> Any:
         """The key."""
         return key
+
+    def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
+        """The key."""
+        return args[0]
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
         """The batch stays where it is."""

@@ -49,7 +49,11 @@ def truncated_normal(
     ``shape`` is by default that of the bounds, broadcast.
     """
     who, kind = "truncated_normal", float_dtype("truncated_normal", dtype)
-    sizes = np.broadcast_shapes(as_array(lower).shape, as_array(upper).shape) if shape is None else checked_shape(who, shape)
+    sizes = (
+        np.broadcast_shapes(as_array(lower).shape, as_array(upper).shape)
+        if shape is None
+        else checked_shape(who, shape)
+    )
     low, high = (parameter(who, b, kind, sizes) for b in (lower, upper))
     root, infinity = scalar(math.sqrt(2), kind), scalar(math.inf, kind)
     u = between(who, key, sizes, kind, erf(div(low, root)), erf(div(high, root)))

@@ -90,6 +90,8 @@ def parameter(who: str, value: Any, dtype: DType, shape: Sequence[int]) -> Array
     given = as_array(value)
     if given.dtype != dtype and promote(given.type, scalar(0, dtype).type)[0] != dtype:
         raise ArrayTypeError(f"{who}: a parameter of {given.type} does not fit samples of {dtype}")
+    if isinstance(value, int | float):
+        return scalar(value, dtype)
     converted = convert(given, dtype)
     if not given.shape:
         return converted

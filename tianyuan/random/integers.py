@@ -16,7 +16,7 @@ from tianyuan.prims.pointwise.bitwise import bitwise_and
 from tianyuan.prims.pointwise.comparison import eq, gt, le, lt, select
 from tianyuan.prims.pointwise.division import remainder
 from tianyuan.prims.pointwise.extrema import maximum, minimum
-from tianyuan.random.drawing import Shape, between, raw_bits
+from tianyuan.random.drawing import Shape, between, parameter, raw_bits
 from tianyuan.random.keys import checked_shape, one_key, split
 from tianyuan.transforms.arguments import as_array
 from tianyuan.types import DEFAULT_FLOAT, DEFAULT_INT, DType, as_dtype, bool_, dtype_of_name, int32
@@ -55,7 +55,7 @@ def _bound(value: Any) -> Array:
     given = as_array(value)
     if given.dtype.kind not in "iu":
         raise ArrayTypeError(f"randint takes integers as bounds, got {given.type}")
-    return convert(given, given.dtype)
+    return scalar(value, given.dtype) if isinstance(value, int) else convert(given, given.dtype)
 
 
 def _clipped(value: Array, dtype: DType) -> Array:
@@ -95,7 +95,7 @@ def bernoulli(key: Array, p: Any = 0.5, shape: Shape | None = None) -> Array:
     kind = given.dtype if given.dtype.kind == "f" and not given.type.weak else DEFAULT_FLOAT
     sizes = given.shape if shape is None else checked_shape("bernoulli", shape)
     u = between("bernoulli", key, sizes, kind, scalar(0, kind), scalar(1, kind))
-    return lt(u, _spread(convert(given, kind), sizes))
+    return lt(u, parameter("bernoulli", p, kind, sizes))
 
 
 def rademacher(key: Array, shape: Shape = (), dtype: Any = DEFAULT_INT) -> Array:

@@ -23,7 +23,7 @@ Ints = tuple[int, ...]
 
 def key(seed: Any) -> Array:
     """The key of a seed, an integer (wrapped to 64 bits)."""
-    given = as_array(seed)
+    given = _literal(as_array(seed), seed)
     if given.dtype.kind not in "iu" or given.shape:
         raise ArrayTypeError(f"key takes one integer as its seed, got {given.type}; for many keys split one")
     low = convert(given, uint32)
@@ -57,7 +57,7 @@ def split(key: Array, num: int | Sequence[int] = 2) -> Array:
 
 def fold_in(key: Array, data: Any) -> Array:
     """A new key from a key and an integer (wrapped to 32 bits); the key may be used with other integers."""
-    number = as_array(data)
+    number = _literal(as_array(data), data)
     if number.dtype.kind not in "iu" or number.shape:
         raise ArrayTypeError(f"fold_in takes one integer, got {number.type}; map over several with vmap")
     return draw("key", one_key("fold_in", key), scalar(0, uint32), convert(number, uint32), consumes=False)
@@ -82,6 +82,11 @@ def threefry2x32(key: Array, counts: Any) -> Array:
     first, second = (slice_axis(even, 0, i * half, (i + 1) * half) for i in (0, 1))
     words = threefry(*key_words(one_key("threefry2x32", key)), first, second)
     return reshape(slice_axis(concatenate(*words, axis=0), 0, 0, given.size), given.shape)
+
+
+def _literal(given: Array, value: Any) -> Array:
+    """A Python integer as a literal of the program."""
+    return scalar(value, given.dtype) if isinstance(value, int) else given
 
 
 # ---- what samplers share
