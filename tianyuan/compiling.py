@@ -20,6 +20,7 @@ from tianyuan.array import Array
 from tianyuan.core import base, current
 from tianyuan.eager import check_alive
 from tianyuan.errors import ArrayTypeError
+from tianyuan.keys_in_use import check_program
 from tianyuan.machine import Executable, machine
 from tianyuan.passes import optimize
 from tianyuan.program import Program, evaluate
@@ -111,6 +112,7 @@ class Jitted:
             return Extra(*flat_arrays(self.fun(*args, **kwargs), name_of(self.fun), "the result"))
 
         traced = trace(flat, types, check=True)
+        check_program(traced.program)
         return Entry(traced.program, traced.closed, traced.extra)
 
     def _run(self, entry: Entry, args: Sequence[Any], arrays: list[Array]) -> Sequence[Array]:

@@ -11,6 +11,7 @@ import pytest
 import tianyuan.random as random
 from tests.oracle_machine import install, uninstall
 from tianyuan.array import Array
+from tianyuan.compiling import jit
 from tianyuan.control import cond, fori_loop, scan, while_loop
 from tianyuan.control.recomputation import checkpoint
 from tianyuan.custom_rules import custom_vjp
@@ -300,3 +301,13 @@ def test_the_message_names_both_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         check_program(made)
     with config.override(key_reuse="allow"):
         check_program(made)
+
+
+def test_jit_checks_what_it_traces() -> None:
+    """Once, when it traces; eager calls are not checked."""
+    jitted = jit(draw_twice)
+
+    with pytest.warns(KeyReuseWarning, match="split makes new ones"):
+        jitted(random.key(0))
+    jitted(random.key(1))
+    draw_twice(random.key(0))
