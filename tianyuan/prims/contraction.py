@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from string import ascii_letters
 from typing import Any
@@ -92,8 +93,9 @@ class DotGeneral(Prim):
     def jvp(self, primals: Sequence[Array], tangents: Sequence[Array | None]) -> tuple[Any, Any]:
         """dC = dA · B + A · dB."""
         (a, b), (da, db) = primals, tangents
-        terms = [self(*pair) for pair, d in (((da, b), da), ((a, db), db)) if d is not None]
-        return self(a, b), add(*terms) if len(terms) == 2 else terms[0] if terms else None
+        terms = [] if da is None else [self(da, b)]
+        terms += [] if db is None else [self(a, db)]
+        return self(a, b), functools.reduce(add, terms) if terms else None
 
     def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
         """The cotangent of the operand that is linear."""
