@@ -159,6 +159,4 @@ def _text(isa: str) -> str:
 _PYTHON = ("PyGILState_Ensure", "PyGILState_Release", "PyErr_CheckSignals", "PyErr_Fetch")
 engine.define(engine.addresses(ctypes.pythonapi, *_PYTHON))
 engine.define(engine.addresses(ctypes.CDLL(None), "pthread_self"))
-engine.library(
-    "environment", _text, exports=("ty_enter", "ty_leave", "ty_poll"), shared=True, on_load=_prepare
-)
+engine.library("environment", _text, exports=("ty_enter", "ty_leave", "ty_poll"), shared=True, on_load=_prepare)

@@ -124,19 +124,23 @@ class Fused:
 
 @frozen
 class Operand:
-    """A contiguous, row-major array that starts ``offset`` elements into a buffer."""
+    """A whole array that starts ``offset`` elements into a buffer.
+
+    Row-major and contiguous, or, for the arguments of a Contraction, with ``strides`` in elements.
+    """
 
     buffer: int
     type: ArrayType
     offset: Extent = 0
+    strides: tuple[Extent, ...] | None = None
 
 
 @frozen
 class Contraction:
     """A Contract or Convolve into ``out``, then the epilogue at every element of its result.
 
-    ``nodes`` (no Folds) and ``writes`` are over the result's own axes; where there are none the result is
-    stored as it is. A view of ``out`` itself among the writes is the element's own place.
+    ``nodes`` (the first is the Tile, no Folds) and ``writes`` are over the result's own axes; without writes the
+    result is stored as it is. A write to ``out`` replaces the element in its place.
     """
 
     lowering: Contract | Convolve
