@@ -18,8 +18,8 @@ from tianyuan_jit.scalars.values import Value, element_type
 from tianyuan_jit.text import Extent
 
 _CHEAP = frozenset(
-    "add sub mul neg scale abs sign minimum maximum eq ne lt le gt ge select convert bitcast fma real imag conj complex_ "
-    "bitwise_and bitwise_or bitwise_xor bitwise_not shift_left shift_right copysign signbit key_words".split()
+    "add sub mul neg scale abs sign minimum maximum eq ne lt le gt ge select convert bitcast fma real imag conj "
+    "complex_ bitwise_and bitwise_or bitwise_xor bitwise_not shift_left shift_right copysign signbit".split()
 )
 
 

@@ -181,6 +181,8 @@ def collapsed(kernel: Fused) -> Fused:
     groups = _groups(kernel.extents, views, range(outer)) + _groups(
         kernel.extents, views, range(outer, len(kernel.extents))
     )
+    if kernel.folded and groups == [g for g in groups if g[0] < outer]:
+        groups.append([outer])  # a Fold of one element still is one
     extents = tuple(_product(kernel.extents[a] for a in g) for g in groups)
     last = tuple(g[-1] for g in groups)
     pick = lambda s: tuple(s[a] for a in last)  # noqa: E731
