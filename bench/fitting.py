@@ -3,8 +3,8 @@
     python bench/fitting.py [NAME...]
 
 prints the coefficients of every fit (or of those whose names start so), lowest order first, as hexadecimal floats,
-with the base-2 logarithm of the largest weighted error before and after rounding. f32 coefficients are rounded one
-after the other, the rest fitted again. The fits stand at the end; jit/tianyuan_jit/scalars holds the results.
+with the base-2 logarithm of the largest weighted error before and after rounding. Where 0 is not inside the interval they
+are rounded one after the other, the rest fitted again. The fits stand at the end; jit/tianyuan_jit/scalars holds the results.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def coefficients(fit: Fit) -> tuple[list[Any], Any, Any]:
     free, ideal = exchange(rows, values, weights)
     done: list[Any] = []
     for i in range(fit.terms):
-        if fit.dtype == "f32" and i:
+        if i and fit.low >= 0:
             rest = [v - mp.fdot(done, row[:i]) for v, row in zip(values, rows, strict=True)]
             free = done + exchange([row[i:] for row in rows], rest, weights)[0]
         head = rounded(free[i], fit.dtype)
@@ -205,6 +205,66 @@ def exponential(terms: int) -> Fit:
     return Fit(f, terms, -HALF_LN2, HALF_LN2, lambda x: x * x + SMALL)
 
 
+def bell_ratio(terms: int, shift: Any, high: Any, pairs: int = 0) -> Fit:
+    """(1 + 2x) e^(x²) erfc x in q = (x - shift) / (x + shift), from x = 0, relative."""
+
+    def f(q: Any) -> Any:
+        x = shift * (1 + q) / (1 - q)
+        return (1 + 2 * x) * scaled_erfc(x)
+
+    return Fit(f, terms, mp.mpf(-1), (high - shift) / (high + shift), lambda q: 1 / f(q), pairs=pairs)
+
+
+def scaled_erfc(x: Any) -> Any:
+    """e^(x²) erfc x."""
+    with mp.workdps(90):
+        return mp.exp(x * x) * mp.erfc(x)
+
+
+def error_function(terms: int, high: Any, dtype: str) -> Fit:
+    """erf x / x - 1 in u = x², relative to erf x / x."""
+    c = 2 / mp.sqrt(mp.pi)
+    f = even_part(lambda x: mp.erf(x) / x - 1, lambda u: c * (1 - u / 3 + u * u / 10) - 1)
+    return Fit(f, terms, SMALL, mp.mpf(high) ** 2, lambda u: 1 / (f(u) + 1), dtype)
+
+
+def error_exponent(terms: int, low: Any, high: Any) -> Fit:
+    """-log(erfc x) / x - 1, relative to erf x."""
+    return Fit(
+        lambda x: -mp.log(mp.erfc(x)) / x - 1,
+        terms,
+        mp.mpf(low),
+        mp.mpf(high),
+        lambda x: x * mp.erfc(x) / mp.erf(x),
+        "f32",
+    )
+
+
+def error_inverse(terms: int, low: Any, high: Any, of: Real, dtype: str) -> Fit:
+    """erfinv x / x where ``of`` gives w = -log(1 - x²) of the variable, relative."""
+
+    def f(t: Any) -> Any:
+        one_less = mp.exp(-of(t))
+        if one_less > 1 - CUT:
+            return mp.sqrt(mp.pi) / 2 * (1 + mp.pi / 12 * (1 - one_less) + 7 * mp.pi**2 / 480 * (1 - one_less) ** 2)
+        x = mp.sqrt(1 - one_less)
+        return erfinv_of_complement(one_less / (1 + x)) / x
+
+    return Fit(f, terms, mp.mpf(low), mp.mpf(high), lambda t: 1 / f(t), dtype)
+
+
+def erfinv_of_complement(c: Any) -> Any:
+    """y with erfc y = c, by Newton's method for log erfc."""
+    y = mp.sqrt(-mp.log(c)) if c < mp.mpf("0.1") else mp.erfinv(1 - c)
+    for _ in range(12):
+        e = mp.erfc(y)
+        step = (mp.log(e) - mp.log(c)) * e * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+        y += step
+        if abs(step) < mp.mpf(10) ** -45:
+            break
+    return y
+
+
 FITS: dict[str, Callable[[], Fit]] = {
     "sin32": lambda: sine(3, "f32"),
     "cos32": lambda: cosine(3, "f32"),
@@ -214,6 +274,16 @@ FITS: dict[str, Callable[[], Fit]] = {
     "log, for f32": lambda: logarithm(11),
     "log_pair": lambda: odd_logarithm(8, 1),
     "exp, for f32": lambda: exponential(6),
+    "erf32 near 0": lambda: error_function(7, "0.91", "f32"),
+    "erf32 far": lambda: error_exponent(8, "0.89", "3.95"),
+    "erfc, for f32": lambda: bell_ratio(12, mp.mpf(2), mp.mpf("10.2")),
+    "erfc64": lambda: bell_ratio(24, mp.mpf(3), mp.mpf(28), 1),
+    "erf64 near 0": lambda: error_function(12, "0.91", "f64"),
+    "erfinv32 near 0": lambda: error_inverse(10, 0, 5, lambda t: t, "f32"),
+    "erfinv32 far": lambda: error_inverse(10, "-0.8", "1.1", lambda t: (t + 3) ** 2, "f32"),
+    "erfinv64 near 0": lambda: error_inverse(24, 0, 6, lambda t: t, "f64"),
+    "erfinv64 farther": lambda: error_inverse(21, "-0.801", "0.8", lambda t: (t + mp.mpf("3.25")) ** 2, "f64"),
+    "erfinv64 far": lambda: error_inverse(19, "-1.001", "1.05", lambda t: (t + 5) ** 2, "f64"),
 }
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from tianyuan.types import DType
 from tianyuan_jit import text as llvm
 from tianyuan_jit.scalars import (
     division,
+    error_functions,
     exponential,
     fused,
     hyperbolic,
@@ -32,6 +33,9 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
     "sin": (1, trigonometric.sin),
     "cos": (1, trigonometric.cos),
     "tan": (1, trigonometric.tan),
+    "erf": (1, error_functions.erf),
+    "erfc": (1, error_functions.erfc),
+    "erfinv": (1, error_functions.erfinv),
 }
 """Name to number of arguments and program; fma only serves targets without the instruction."""
 
