@@ -15,7 +15,7 @@ from tianyuan.array import OPERATORS, Array
 from tianyuan.core import Prim
 from tianyuan.errors import OutOfBoundsError
 from tianyuan.machine import _MACHINES, register_machine
-from tianyuan.program import Lit, Program, Source
+from tianyuan.program import Eqn, Lit, Program, Source
 from tianyuan.types import ArrayType
 
 Value = np.ndarray[Any, Any]
@@ -118,9 +118,19 @@ def run(program: Program, args: Sequence[Value]) -> list[Value]:
         return np.asarray(atom.value) if isinstance(atom, Lit) else env[atom.id]
 
     for eqn in program.eqns:
-        outs = apply(eqn.prim, [a.type for a in eqn.args], [value(a) for a in eqn.args])
+        outs = _located(eqn, [value(a) for a in eqn.args])
         env.update((v.id, out) for v, out in zip(eqn.outs, outs, strict=True))
     return [value(r) for r in program.results]
+
+
+def _located(eqn: Eqn, args: Sequence[Value]) -> list[Value]:
+    """The results of an equation; an index out of bounds names the user's line."""
+    try:
+        return apply(eqn.prim, [a.type for a in eqn.args], args)
+    except OutOfBoundsError as error:
+        if " (at " in str(error):
+            raise
+        raise OutOfBoundsError(f"{error} (at {eqn.source})") from None
 
 
 def _scan(s: lowering.Scan, args: Sequence[Value]) -> list[Value]:
