@@ -3,8 +3,9 @@
     python bench/fitting.py [NAME...]
 
 prints the coefficients of every fit (or of those whose names start so), lowest order first, as hexadecimal floats,
-with the base-2 logarithm of the largest weighted error before and after rounding. Where 0 is not inside the interval they
-are rounded one after the other, the rest fitted again. The fits stand at the end; jit/tianyuan_jit/scalars holds the results.
+with the base-2 logarithm of the largest weighted error before and after rounding. Where 0 is not inside the interval
+they are rounded one after the other, the rest fitted again. The fits stand at the end; jit/tianyuan_jit/scalars holds
+the results.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Erf(Elementary):
         return mul(number(2 / math.sqrt(math.pi), x), bell(x))
 
     def oracle(self, x: Any) -> Any:
-        return precisely("erf", x)
+        return where(x == 0, x, precisely("erf", x))
 
 
 @primitive
@@ -40,7 +40,7 @@ class Erfc(Elementary):
         return mul(number(-2 / math.sqrt(math.pi), x), bell(x))
 
     def oracle(self, x: Any) -> Any:
-        return precisely("erfc", x)
+        return precisely("erfc", np.clip(x, -200, 200))
 
 
 @primitive
@@ -54,7 +54,7 @@ class Erfinv(Elementary):
         return mul(number(math.sqrt(math.pi) / 2, y), exp(squared(y)))
 
     def oracle(self, x: Any) -> Any:
-        return precisely("erfinv", x)
+        return where(x == 0, x, precisely("erfinv", x))
 
 
 @primitive
