@@ -1,0 +1,169 @@
+"""A fused program as a function of arrays: memory for results, one native call, errors as exceptions."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tianyuan import lowering
+from tianyuan.array import Array
+from tianyuan.errors import MachineError, out_of_bounds
+from tianyuan.program import Source
+from tianyuan.types import ArrayType
+from tianyuan_jit import engine
+from tianyuan_jit.arena import plan
+from tianyuan_jit.emission.program import ENTRY, INTERRUPTED, emit_program, words
+from tianyuan_jit.emission.status import FIELDS, NO_FAILURE
+from tianyuan_jit.environment import take_interrupt
+from tianyuan_jit.kernels import FusedProgram, Kernel, Loop, Operand, Single
+from tianyuan_jit.memory import allocate
+
+QUICK = 50_000  # bytes touched by a program without loops that runs while the GIL is held: about 10 us
+_HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_void_p))
+
+
+class Executable:
+    """A compiled program. Any number of threads may call it at once."""
+
+    def __init__(
+        self, program: FusedProgram, types: Sequence[ArrayType], isa: str, numbers: Sequence[int] = ()
+    ) -> None:
+        self.program, self.types, self.numbers = program, tuple(types), tuple(numbers)
+        self.shared = _shared(program)
+        self.results = [(t, t.nbytes) for t in self.types]
+        layout = plan(program)
+        self.arena = layout.size
+        self.size = words(program) + len(numbers)
+        self.singles = {k.ordinal: k for k in _singles(program.kernels)}
+        self.entry: Any = None
+        if program.kernels:
+            loaded = engine.load(emit_program(program, isa, len(numbers)), name="a program", isa=isa)
+            kind = ctypes.PYFUNCTYPE if self._quick() else ctypes.CFUNCTYPE
+            self.entry = kind(ctypes.c_int64, ctypes.c_void_p)(loaded.address(ENTRY))
+
+    def _quick(self) -> bool:
+        """Whether a call is too short to be worth giving the GIL away."""
+        if any(isinstance(k, Loop) for k in self.program.kernels):
+            return False
+        return sum(t.nbytes for t in self.program.buffers) + sum(n for _, n in self.results) < QUICK
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """The results. Raises what the program's checks and host functions raise."""
+        owners = [self._memory(i, arrays) for i in range(len(self.results))]
+        if self.entry is not None:
+            self._run(arrays, owners)
+        return [
+            Array(t, owner, address) for (t, _), (owner, address) in zip(self.results, owners, strict=True)
+        ]
+
+    def _memory(self, i: int, arrays: Sequence[Array]) -> tuple[Any, int]:
+        """Where a result is: new memory, or a param that it is the same as."""
+        param = self.shared.get(i)
+        if param is not None:
+            return arrays[param].owner, arrays[param].address
+        block = allocate(self.results[i][1])
+        return block, block.address
+
+    def _run(self, arrays: Sequence[Array], owners: Sequence[tuple[Any, int]]) -> None:
+        status = (ctypes.c_int64 * len(FIELDS))(NO_FAILURE)
+        arena = allocate(self.arena) if self.arena else None
+        host = _Host(self.singles)
+        spare = allocate(sum(self.results[i][1] for i in self.shared)) if self.shared else None
+        targets = [a for _, a in owners]
+        for i in self.shared:  # written, but never read: the result is the param itself
+            assert spare is not None
+            targets[i] = spare.address
+        block = (ctypes.c_int64 * self.size)(
+            *[a.address for a in arrays],
+            *targets,
+            arena.address if arena is not None else 0,
+            ctypes.addressof(status),
+            host.address,
+            *self.numbers,
+        )
+        if self.entry(ctypes.addressof(block)):
+            raise self._failure(status, host)
+
+    def _failure(self, status: Any, host: _Host) -> BaseException:
+        """The exception for the first thing that went wrong."""
+        ordinal, _, value, axis, size = status
+        if ordinal == INTERRUPTED:
+            return take_interrupt() or KeyboardInterrupt()
+        if ordinal in host.errors:
+            return host.errors[ordinal]
+        how = self.singles[ordinal].lowering
+        if isinstance(how, lowering.Check):
+            return MachineError(f"{how.message}{_at(self.program.sources[ordinal])}")
+        error = out_of_bounds(value, axis, size)
+        return type(error)(f"{error}{_at(self.program.sources[ordinal])}")
+
+
+def _at(source: Source | None) -> str:
+    return f" (at {source})" if source is not None else ""
+
+
+def _shared(program: FusedProgram) -> dict[int, int]:
+    """Results that are a param as a whole, which they share memory with."""
+    return {
+        i: r.buffer
+        for i, r in enumerate(program.results)
+        if r.buffer < program.params and r.offset == 0 and r.type.nbytes == program.buffers[r.buffer].nbytes
+    }
+
+
+def _singles(kernels: Sequence[Kernel]) -> list[Single]:
+    found: list[Single] = []
+    for kernel in kernels:
+        if isinstance(kernel, Single):
+            found.append(kernel)
+        elif isinstance(kernel, Loop):
+            found += [s for body in kernel.bodies for s in _singles(body.kernels)]
+    return found
+
+
+class _Host:
+    """Host functions for one run: a table of callbacks by ordinal, and what they raised."""
+
+    def __init__(self, singles: dict[int, Single]) -> None:
+        self.errors: dict[int, BaseException] = {}
+        externs = {n: k for n, k in singles.items() if isinstance(k.lowering, lowering.Extern)}
+        self.address = 0
+        if externs:
+            self.table = (ctypes.c_void_p * (max(externs) + 1))()
+            self.kept = {n: _HOST(self._caller(n, k)) for n, k in externs.items()}
+            for n, callback in self.kept.items():
+                self.table[n] = ctypes.cast(callback, ctypes.c_void_p).value
+            self.address = ctypes.addressof(self.table)
+
+    def _caller(self, ordinal: int, kernel: Single) -> Any:
+        def call(pointers: Any) -> int:
+            try:
+                _call_host(kernel, pointers)
+            except BaseException as error:  # whatever the user's function raises reaches the caller later
+                self.errors[ordinal] = error
+                return 1
+            return 0
+
+        return call
+
+
+def _call_host(kernel: Single, pointers: Any) -> None:
+    """Run a host function on copies of its arguments, and copy its results back."""
+    assert isinstance(kernel.lowering, lowering.Extern)
+    views = [_view(pointers[i], o) for i, o in enumerate((*kernel.ins, *kernel.outs))]
+    given = [v.copy() for v in views[: len(kernel.ins)]]
+    for v in given:
+        v.flags.writeable = False
+    for target, value in zip(views[len(kernel.ins) :], kernel.lowering.call(*given), strict=True):
+        target[...] = value
+
+
+def _view(address: int | None, operand: Operand) -> np.ndarray[Any, Any]:
+    nbytes = operand.type.nbytes
+    raw = (ctypes.c_uint8 * nbytes).from_address(address or 0) if nbytes else bytearray()
+    return np.frombuffer(raw, operand.type.dtype.numpy).reshape(operand.type.shape)
+
+

@@ -1,0 +1,76 @@
+"""Kernels for arrays of any size: numbers become Args, so that eager operations are compiled once a structure.
+
+    generic : FusedProgram -> (FusedProgram with Args, numbers), or None where code depends on the sizes
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from tianyuan.types import ArrayType
+from tianyuan_jit.emission.columns import by_columns
+from tianyuan_jit.kernels import Arg, Fused, FusedProgram, Index, Node, Operand, Read, View
+
+
+def generic(program: FusedProgram) -> tuple[FusedProgram, list[int]] | None:
+    """The program over numbers, and what they are; None if it has temporaries or kernels of another kind."""
+    if any(not isinstance(k, Fused) for k in program.kernels) or _temporaries(program):
+        return None
+    numbers: list[int] = []
+    kernels = tuple(_Numbers(numbers).fused(k) for k in program.kernels if isinstance(k, Fused))
+    buffers = tuple(ArrayType(t.dtype) for t in program.buffers)
+    results = tuple(Operand(r.buffer, ArrayType(r.type.dtype)) for r in program.results)
+    return FusedProgram(buffers, program.params, kernels, results), numbers
+
+
+def _temporaries(program: FusedProgram) -> bool:
+    """Whether anything is stored that is not a whole result."""
+    whole = {
+        r.buffer for r in program.results if r.offset == 0 and r.type.nbytes == program.buffers[r.buffer].nbytes
+    }
+    distinct = len({r.buffer for r in program.results}) == len(program.results)
+    return not distinct or any(b not in whole for b in range(program.params, len(program.buffers)))
+
+
+class _Numbers:
+    """Collects numbers in order; equal ones are not merged, so that structure does not depend on chance."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
+
+    def arg(self, value: Any) -> Arg:
+        """A number as an Arg."""
+        self.numbers.append(value)
+        return Arg(len(self.numbers) - 1)
+
+    def fused(self, kernel: Fused) -> Fused:
+        """A kernel whose extents, offsets and outer strides are Args; 0 and inner strides of 1 stay."""
+        inner = self._inner(kernel)
+        extents = tuple(self.arg(e) for e in kernel.extents)
+        nodes = tuple(self.node(n, inner) for n in kernel.nodes)
+        writes = tuple(evolve(w, view=self.view(w.view, inner)) for w in kernel.writes)
+        return Fused(extents, kernel.folded, nodes, writes)
+
+    def _inner(self, kernel: Fused) -> int:
+        """The axis that vectors run along."""
+        last = len(kernel.extents) - 1
+        return last - kernel.folded if by_columns(kernel) else last
+
+    def node(self, node: Node, inner: int) -> Node:
+        """A node over Args."""
+        if isinstance(node, Read):
+            return evolve(node, view=self.view(node.view, inner))
+        if isinstance(node, Index):
+            return evolve(node, offset=self.arg(node.offset), strides=self.strides(node.strides, inner))
+        return node
+
+    def view(self, view: View, inner: int) -> View:
+        """A view over Args."""
+        offset = 0 if view.offset == 0 else self.arg(view.offset)
+        return evolve(view, offset=offset, strides=self.strides(view.strides, inner))
+
+    def strides(self, strides: Any, inner: int) -> Any:
+        """Strides over Args."""
+        return tuple(s if s == 0 or (s == 1 and a == inner) else self.arg(s) for a, s in enumerate(strides))
