@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from attrs import fields
 
 from tianyuan.array import Array
 from tianyuan.core import Interpreter, Prim, bind, install_base
@@ -20,7 +21,7 @@ from tianyuan.errors import (
     OutOfBoundsError,
 )
 from tianyuan.machine import machine
-from tianyuan.program import REPLAY, Eqn, Lit, Source
+from tianyuan.program import REPLAY, Eqn, Lit, Program, Source, Var
 from tianyuan.settings import config
 from tianyuan.types import ArrayType, DType, as_dtype, bfloat16
 
@@ -38,14 +39,34 @@ class Evaluate(Interpreter):
                 raise leaked(a, prim)
             if a.owner is None:
                 check_alive(a)
+        device = _device(prim, args)
         try:
-            return machine(_device(prim, args)).evaluate(prim, args, _SOURCE.get())
+            if _holds_programs(type(prim)):
+                return _compiled(prim, tuple([a.type for a in args]), device)(args)
+            return machine(device).evaluate(prim, args, _SOURCE.get())
         except OutOfBoundsError as error:
             raise _located(error) from None
 
     def custom(self, rule: Any, args: Sequence[Array]) -> Sequence[Array]:
         """A function with a derivative of the user's is just called."""
         return rule.fun(*args)
+
+
+OPTIMIZED: dict[str, Any] = {}  # ``passes.optimize``, which stands on this file and installs itself
+
+
+@functools.cache
+def _holds_programs(cls: type[Prim]) -> bool:
+    """Whether a primitive has Programs among its fields: a loop, a branch, a region, a custom function."""
+    return any("Program" in str(f.type) for f in fields(cls))
+
+
+@functools.lru_cache(4096)
+def _compiled(prim: Prim, types: tuple[ArrayType, ...], device: str) -> Callable[[Sequence[Array]], list[Array]]:
+    """Such a primitive compiled as a program of one equation, once all transformations are over."""
+    params = tuple(Var(i, t) for i, t in enumerate(types))
+    outs = tuple(Var(len(types) + i, t) for i, t in enumerate(prim.types(*types)))
+    return machine(device).compile(OPTIMIZED["program"](Program(params, (Eqn(outs, prim, params),), outs)))
 
 
 def _device(prim: Prim, args: Sequence[Array]) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from tianyuan.array import Array
 from tianyuan.core import Prim
 from tianyuan.errors import MachineError
-from tianyuan.passes import optimize
 from tianyuan.program import Eqn, Program, Source, Var
 from tianyuan.types import ArrayType
 from tianyuan_jit import engine
@@ -61,7 +60,7 @@ class Cpu:
     def _prepare(self, key: Any) -> Run:
         prim, types, isa = key
         out_types = prim.types(*types)
-        fused = fuse(optimize(_single(prim, types, out_types)))
+        fused = fuse(_single(prim, types, out_types))
         with self._lock:
             made = self._executable(fused, out_types, isa)
             self._eager[key] = made

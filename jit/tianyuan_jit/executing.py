@@ -13,14 +13,16 @@ from tianyuan.array import Array
 from tianyuan.errors import MachineError, out_of_bounds
 from tianyuan.program import Source
 from tianyuan.types import ArrayType
-from tianyuan_jit import engine
+from tianyuan_jit import engine, environment, scratch, threads
 from tianyuan_jit.arena import plan
 from tianyuan_jit.emission.program import ENTRY, INTERRUPTED, emit_program, words
 from tianyuan_jit.emission.status import FIELDS, NO_FAILURE
 from tianyuan_jit.environment import take_interrupt
 from tianyuan_jit.kernels import FusedProgram, Kernel, Loop, Operand, Single
 from tianyuan_jit.memory import allocate
+from tianyuan_jit.scalars import linked
 
+LIBRARIES = (scratch, threads, environment, linked)  # what compiled programs call: importing registers it
 QUICK = 50_000  # bytes touched by a program without loops that runs while the GIL is held: about 10 us
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_void_p))
 
@@ -55,9 +57,7 @@ class Executable:
         owners = [self._memory(i, arrays) for i in range(len(self.results))]
         if self.entry is not None:
             self._run(arrays, owners)
-        return [
-            Array(t, owner, address) for (t, _), (owner, address) in zip(self.results, owners, strict=True)
-        ]
+        return [Array(t, owner, address) for (t, _), (owner, address) in zip(self.results, owners, strict=True)]
 
     def _memory(self, i: int, arrays: Sequence[Array]) -> tuple[Any, int]:
         """Where a result is: new memory, or a param that it is the same as."""
@@ -165,5 +165,3 @@ def _view(address: int | None, operand: Operand) -> np.ndarray[Any, Any]:
     nbytes = operand.type.nbytes
     raw = (ctypes.c_uint8 * nbytes).from_address(address or 0) if nbytes else bytearray()
     return np.frombuffer(raw, operand.type.dtype.numpy).reshape(operand.type.shape)
-
-

@@ -1,6 +1,6 @@
 """Kernels for arrays of any size: numbers become Args, so that eager operations are compiled once a structure.
 
-    generic : FusedProgram -> (FusedProgram with Args, numbers), or None where code depends on the sizes
+generic : FusedProgram -> (FusedProgram with Args, numbers), or None where code depends on the sizes
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ def generic(program: FusedProgram) -> tuple[FusedProgram, list[int]] | None:
 
 def _temporaries(program: FusedProgram) -> bool:
     """Whether anything is stored that is not a whole result."""
-    whole = {
-        r.buffer for r in program.results if r.offset == 0 and r.type.nbytes == program.buffers[r.buffer].nbytes
-    }
+    whole = {r.buffer for r in program.results if r.offset == 0 and r.type.nbytes == program.buffers[r.buffer].nbytes}
     distinct = len({r.buffer for r in program.results}) == len(program.results)
     return not distinct or any(b not in whole for b in range(program.params, len(program.buffers)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from tianyuan.eager import OPTIMIZED
 from tianyuan.passes.finishing import finish
 from tianyuan.passes.merging import cse
 from tianyuan.passes.pruning import dce
@@ -20,3 +21,6 @@ def optimize(program: Program) -> Program:
     made = dce(cse(simplify(dce(finish(program)))))
     verify(made)
     return made
+
+
+OPTIMIZED["program"] = optimize
