@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tianyuan.errors import ArrayTypeError
 from tianyuan.types import COMPLEX, DType, bfloat16, bool_, float16, float32, float64
 from tianyuan_jit.scalars import complex_functions
@@ -140,6 +142,8 @@ class Lanes(ComplexArithmetic):
         dtype = args[0].dtype
         if dtype in COMPLEX:
             return complex_functions.call(self, name, *args)
+        if name == "pow" and args[1].constant in POWERS_BY_VALUE:
+            return self.in_single(dtype, lambda x: powers_by_value(self, x)[args[1].constant], args[0])
         if dtype in (float16, bfloat16):
             return self.to_half(self.call(name, *(self.widen(a) for a in args)), dtype)
         if dtype not in (float32, float64):
@@ -159,3 +163,14 @@ class Lanes(ComplexArithmetic):
 def symbol_of(name: str, dtype: DType, lanes: int) -> str:
     """The library's symbol of an elementary function, e.g. ``ty_exp_f32_16``."""
     return f"ty_{name}_{dtype.short}_{lanes}"
+
+
+POWERS_BY_VALUE = (0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -2.0)
+"""The exponents whose powers are defined as products (docs/numerics.md)."""
+
+
+def powers_by_value(k: Lanes, x: Value) -> dict[Any, Value]:
+    """x^n for these exponents n."""
+    one, square = k.like(x, 1.0), k.mul(x, x)
+    powers = (one, x, square, k.mul(square, x), k.mul(square, square), k.div(one, x), k.div(one, square))
+    return dict(zip(POWERS_BY_VALUE, powers, strict=True))

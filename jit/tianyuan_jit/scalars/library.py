@@ -13,6 +13,8 @@ from tianyuan_jit.scalars import (
     fused,
     hyperbolic,
     logarithm,
+    powers,
+    roots,
     trigonometric,
 )
 from tianyuan_jit.scalars.lanes import Lanes, symbol_of
@@ -33,6 +35,9 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
     "sin": (1, trigonometric.sin),
     "cos": (1, trigonometric.cos),
     "tan": (1, trigonometric.tan),
+    "pow": (2, powers.pow),
+    "rsqrt": (1, roots.rsqrt),
+    "cbrt": (1, roots.cbrt),
     "erf": (1, error_functions.erf),
     "erfc": (1, error_functions.erfc),
     "erfinv": (1, error_functions.erfinv),

@@ -146,6 +146,12 @@ def log_of_mantissa(k: Lanes, f: Pair) -> Pair:
     return fast_two_sum(k, head, k.add(tail, k.add(k.add(s_low, s_low), c_low)))
 
 
+def log_of_float(k: Lanes, x: Value) -> Pair:
+    """log x in f64 as a pair, for x > 0."""
+    exponent, m = split(k, x)
+    return log_pair(k, k.convert(exponent, float64), (k.sub(m, k.like(m, 1.0)), k.like(m, 0.0)))
+
+
 def log_of_pair(k: Lanes, x: Pair) -> Pair:
     """log x in f64 as a pair, for a pair x > 0 with a normal head."""
     exponent, m = split(k, x[0])
