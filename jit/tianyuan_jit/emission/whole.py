@@ -14,6 +14,7 @@ from tianyuan_jit.emission.contractions import emit_contraction as emit_contract
 from tianyuan_jit.emission.cumulating import emit_cumulate
 from tianyuan_jit.emission.gathering import emit_gather
 from tianyuan_jit.emission.scattering import emit_scatter, scatter_scratch_bytes
+from tianyuan_jit.emission.sorting import emit_sort, sort_scratch_bytes
 from tianyuan_jit.emission.threefry import emit_threefry
 from tianyuan_jit.kernels import Arg, Operand, Single
 from tianyuan_jit.text import Extent, Function
@@ -52,5 +53,9 @@ def emit_single(
         emit_argreduce(f, how, ins[0], outs[0], has_fma)
     elif isinstance(how, lowering.Cumulate):
         emit_cumulate(f, how, ins[0], outs[0], has_fma)
+    elif isinstance(how, lowering.Sort):
+        f.module.declare("ptr @ty_scratch_shared(i64)")
+        room = f.op(f"call ptr @ty_scratch_shared(i64 {sort_scratch_bytes(f, how, ins)})")
+        emit_sort(f, how, ins, outs, room, has_fma)
     else:
         raise MachineError(f"the CPU machine has no kernel for {type(how).__name__}")
