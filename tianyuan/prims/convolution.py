@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, ClassVar
 
@@ -107,7 +107,7 @@ class Convolution(Prim):
 
     def _check_channels(self, t: dict[str, ArrayType]) -> None:
         g = self.groups
-        counts = {
+        counts: dict[str, Callable[[Ints], Any]] = {
             "x": lambda s: (s[0], s[-1], None),  # batch, channels, outputs
             "w": lambda s: (None, s[-2] * g, s[-1]),
             "y": lambda s: (s[0], None, s[-1]),

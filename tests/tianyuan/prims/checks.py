@@ -14,7 +14,9 @@ import numpy as np
 from tianyuan.array import Array
 from tianyuan.cases import Case
 from tianyuan.core import Interpreter, Prim, Undef, interpreting
-from tianyuan.types import FLOATS, ArrayType, DType
+from tianyuan.eager import from_numpy, to_numpy
+from tianyuan.transforms.derivatives import jvp, linearize, vjp
+from tianyuan.types import FLOATS, ArrayType, DType, float64
 
 SIZE = 3  # of the batch; no case has only sides of this length
 
@@ -151,3 +153,29 @@ def _check_argument(p: Any, args: list[Array], tangents: list[Array], i: int, rn
 def inner(x: Array, y: Array) -> float:
     """⟨x, y⟩ in f64."""
     return float(np.sum(x.owner.astype(np.float64) * y.owner.astype(np.float64)))
+
+
+def check_derivatives(prim: type[Prim]) -> None:
+    """In f64, on the oracle machine: jvp against differences, ⟨ct, J v⟩ = ⟨Jᵀ ct, v⟩, linearize ≡ jvp."""
+    rng = np.random.default_rng(0)
+    for p, case in instances(prim, float64):
+        xs = [rng.uniform(*prim.cases.values, t.shape) for t in case.args]
+        vs = [rng.standard_normal(t.shape) for t in case.args]
+        f = lambda *args: p(*args) if p.multiple else (p(*args),)  # noqa: E731, B023
+        at, along = ([from_numpy(v) for v in part] for part in (xs, vs))
+
+        values, tangents = jvp(f, tuple(at), tuple(along))
+        linear, push = linearize(f, *at)
+        _, pull = vjp(f, *at)
+        cts = [rng.standard_normal(y.shape) for y in values]
+        grads = pull(tuple(from_numpy(c) for c in cts))
+
+        up, down = (f(*(from_numpy(x + s * 1e-6 * v) for x, v in zip(xs, vs, strict=True))) for s in (1.0, -1.0))
+        for t, a, b in zip(tangents, up, down, strict=True):
+            slope = (np.asarray(to_numpy(a)) - np.asarray(to_numpy(b))) / 2e-6
+            np.testing.assert_allclose(to_numpy(t), slope, rtol=1e-6, atol=1e-7, err_msg=str((p, case)))
+        for a, b in zip((*linear, *push(*along)), (*values, *tangents), strict=True):
+            assert same(to_numpy(a), to_numpy(b)), (p, case)
+        left = sum(float(np.sum(c * to_numpy(t))) for c, t in zip(cts, tangents, strict=True))
+        right = sum(float(np.sum(to_numpy(g) * v)) for g, v in zip(grads, vs, strict=True))
+        np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9, err_msg=str((p, case)))

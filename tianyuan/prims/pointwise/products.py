@@ -23,6 +23,7 @@ from tianyuan.prims.pointwise.base import (
     spread,
     vanishes,
 )
+from tianyuan.prims.pointwise.comparison import eq, select
 from tianyuan.prims.pointwise.oracles import multiply_add, product, wide
 from tianyuan.types import NUMERIC
 
@@ -102,10 +103,11 @@ class Div(Pointwise):
         return div(number(1.0, b), b) if i == 0 else neg(div(y, b))  # 1/b, -y/b
 
     def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
-        """Linear in the numerator: ct · 1/b."""
+        """Linear in the numerator: ct / b, and 0 where ct is 0, whatever b is."""
         if isinstance(b, Undef):
             raise NoRuleError("div is not linear in its denominator, so it has no transpose there")
-        return gathered(scale(cts, div(number(1.0, b), b)), a), None
+        divisor = select(eq(cts, number(0.0, cts)), number(1.0, cts), b)
+        return gathered(div(cts, divisor), a), None
 
     def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
         """x / 2^k = x · 2^-k, for real x, where 2^-k is a number of the dtype: both round x · 2^-k once."""
