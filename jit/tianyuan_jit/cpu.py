@@ -83,7 +83,8 @@ class Cpu:
 
     def to_numpy(self, array: Array) -> np.ndarray[Any, Any]:
         """A read-only view of the array's memory, which keeps it alive."""
-        raw = np.asarray(array.owner)[: array.type.nbytes]
+        start = array.address - array.owner.address
+        raw = np.asarray(array.owner)[start : start + array.type.nbytes]
         view = raw.view(array.type.dtype.numpy).reshape(array.shape)
         view.flags.writeable = False
         return view

@@ -18,7 +18,7 @@ from tianyuan_jit.arena import plan
 from tianyuan_jit.emission.program import ENTRY, INTERRUPTED, emit_program, words
 from tianyuan_jit.emission.status import FIELDS, NO_FAILURE
 from tianyuan_jit.environment import take_interrupt
-from tianyuan_jit.kernels import FusedProgram, Kernel, Loop, Operand, Single
+from tianyuan_jit.kernels import Arg, FusedProgram, Kernel, Loop, Operand, Single
 from tianyuan_jit.memory import allocate
 from tianyuan_jit.scalars import linked
 
@@ -34,7 +34,8 @@ class Executable:
         self, program: FusedProgram, types: Sequence[ArrayType], isa: str, numbers: Sequence[int] = ()
     ) -> None:
         self.program, self.types, self.numbers = program, tuple(types), tuple(numbers)
-        self.shared = _shared(program)
+        self.offsets = [numbers[o.index] if isinstance(o := r.offset, Arg) else o for r in program.results]
+        self.shared = {i: r for i, r in enumerate(program.results) if r.buffer < program.params}
         self.results = [(t, t.nbytes) for t in self.types]
         layout = plan(program)
         self.arena = layout.size
@@ -61,9 +62,10 @@ class Executable:
 
     def _memory(self, i: int, arrays: Sequence[Array]) -> tuple[Any, int]:
         """Where a result is: new memory, or a param that it is the same as."""
-        param = self.shared.get(i)
-        if param is not None:
-            return arrays[param].owner, arrays[param].address
+        part = self.shared.get(i)
+        if part is not None:
+            param = arrays[part.buffer]
+            return param.owner, param.address + self.offsets[i] * part.type.dtype.itemsize
         block = allocate(self.results[i][1])
         return block, block.address
 
@@ -71,14 +73,9 @@ class Executable:
         status = (ctypes.c_int64 * len(FIELDS))(NO_FAILURE)
         arena = allocate(self.arena) if self.arena else None
         host = _Host(self.singles)
-        spare = allocate(sum(self.results[i][1] for i in self.shared)) if self.shared else None
-        targets = [a for _, a in owners]
-        for i in self.shared:  # written, but never read: the result is the param itself
-            assert spare is not None
-            targets[i] = spare.address
         block = (ctypes.c_int64 * self.size)(
             *[a.address for a in arrays],
-            *targets,
+            *[a for _, a in owners],
             arena.address if arena is not None else 0,
             ctypes.addressof(status),
             host.address,
@@ -103,15 +100,6 @@ class Executable:
 
 def _at(source: Source | None) -> str:
     return f" (at {source})" if source is not None else ""
-
-
-def _shared(program: FusedProgram) -> dict[int, int]:
-    """Results that are a param as a whole, which they share memory with."""
-    return {
-        i: r.buffer
-        for i, r in enumerate(program.results)
-        if r.buffer < program.params and r.offset == 0 and r.type.nbytes == program.buffers[r.buffer].nbytes
-    }
 
 
 def _singles(kernels: Sequence[Kernel]) -> list[Single]:

@@ -21,8 +21,14 @@ def generic(program: FusedProgram) -> tuple[FusedProgram, list[int]] | None:
     numbers: list[int] = []
     kernels = tuple(_Numbers(numbers).fused(k) for k in program.kernels if isinstance(k, Fused))
     buffers = tuple(ArrayType(t.dtype) for t in program.buffers)
-    results = tuple(Operand(r.buffer, ArrayType(r.type.dtype)) for r in program.results)
+    results = tuple(_result(r, numbers) for r in program.results)
     return FusedProgram(buffers, program.params, kernels, results), numbers
+
+
+def _result(operand: Operand, numbers: list[int]) -> Operand:
+    """A result whose offset in a param, if it has one, is a number."""
+    offset = 0 if operand.offset == 0 else _Numbers(numbers).arg(operand.offset)
+    return Operand(operand.buffer, ArrayType(operand.type.dtype), offset)
 
 
 def _temporaries(program: FusedProgram) -> bool:

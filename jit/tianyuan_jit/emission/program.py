@@ -59,7 +59,7 @@ def _emit_inner(module: Module, program: FusedProgram, isa: str, numbers: int) -
     params, rest = pointers[: program.params], pointers[program.params :]
     results, (arena, status, host) = rest[: len(program.results)], rest[len(program.results) :]
     site = Site(f, isa, status, host, values)
-    _Body(site, program, plan(program), arena).emit(params, results)
+    _Body(site, program, plan(program), arena).emit(params, results, outermost=True)
     f.finish("internal void @ty_body(ptr %block)")
 
 
@@ -85,13 +85,17 @@ class _Body:
     def __init__(self, site: Site, program: FusedProgram, layout: Plan, arena: str) -> None:
         self.site, self.f, self.program, self.layout, self.arena = site, site.f, program, layout, arena
 
-    def emit(self, params: Sequence[str], results: Sequence[str]) -> None:
-        """The kernels in order, then results that are not where they belong."""
+    def emit(self, params: Sequence[str], results: Sequence[str], outermost: bool = False) -> None:
+        """The kernels in order, then results that are not where they belong.
+
+        A result of the outermost program that is (part of) a param shares its memory: nothing is to do.
+        """
         self.pointers = [self.pointer(b, params, results) for b in range(len(self.program.buffers))]
         for i, kernel in enumerate(self.program.kernels):
             self.kernel(i, kernel)
         for i, r in enumerate(self.program.results):
-            if self.layout.direct.get(r.buffer) != i:
+            shared = outermost and r.buffer < self.program.params
+            if self.layout.direct.get(r.buffer) != i and not shared:
                 copy(self.f, r.type.dtype, results[i], self.at(r), r.type.size)
 
     def pointer(self, buffer: int, params: Sequence[str], results: Sequence[str]) -> str:
