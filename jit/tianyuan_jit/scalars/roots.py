@@ -38,15 +38,17 @@ def cbrt(k: Lanes, x: Value) -> Value:
 def _cbrt(k: Lanes, x: Value) -> Value:
     """r = x^(-1/3) without divisions, then y = x r r and y - (y y y - x) r r / 3."""
     size, one = k.fabs(x), k.like(x, 1.0)
-    tiny = _tiny(k, size)
-    a = k.mul(size, k.choose(tiny, k.like(x, 2.0**300), one))
+    tiny, huge = _tiny(k, size), k.lt(k.like(x, 2.0**1000), size)
+    factor = k.choose(tiny, k.like(x, 2.0**300), k.choose(huge, k.like(x, 2.0**-300), one))
+    back = k.choose(tiny, k.like(x, 2.0**-100), k.choose(huge, k.like(x, 2.0**100), one))
+    a = k.mul(size, factor)
     square = _inverse_square(k, a)
     y = k.mul(a, square)
     p, p_low = two_prod(k, y, y)
     q, q_low = two_prod(k, p, y)
     residual = k.add(k.sub(q, a), k.fma(p_low, y, q_low))
     y = k.fma(k.mul(square, k.like(x, -1 / 3)), residual, y)
-    y = k.copysign(k.mul(y, k.choose(tiny, k.like(x, 2.0**-100), one)), x)
+    y = k.copysign(k.mul(y, back), x)
     plain = k.bitand(k.lt(k.like(x, 0.0), size), k.lt(size, k.like(x, float("inf"))))
     return k.choose(plain, y, x)
 

@@ -19,7 +19,7 @@ from tianyuan.prims.pointwise.base import DIFFERENTIABLE, Pointwise, common_shap
 from tianyuan.prims.pointwise.comparison import eq, select
 from tianyuan.prims.pointwise.elementary import log
 from tianyuan.prims.pointwise.extrema import maximum
-from tianyuan.prims.pointwise.oracles import wide
+from tianyuan.prims.pointwise.oracles import where, wide
 from tianyuan.prims.pointwise.products import div, mul, sub
 from tianyuan.types import COMPLEX, FLOATS, INTEGERS, SIGNED, ArrayType, DType, float32, float64, int32, int64
 
@@ -76,7 +76,11 @@ class Pow(Pointwise):
     def oracle(self, a: Any, b: Any) -> Any:
         if np.asarray(a).dtype.kind in "iu":
             return np.vectorize(_wrapped_power, otypes=[a.dtype])(a, b)
-        return np.power(wide(a), b.astype(wide(a).dtype))
+        a, y = wide(a), b.astype(wide(a).dtype)
+        if b.dtype.kind not in "iu":
+            return np.power(a, y)
+        size = np.power(np.abs(a), y)
+        return where((b % 2 == 1) & np.signbit(a), -size, size)  # y may have lost b's parity
 
 
 def integer_power(k: Scalars, a: Any, n: Any) -> Any:
