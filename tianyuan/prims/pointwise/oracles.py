@@ -118,6 +118,14 @@ def precisely(name: str, *args: Any) -> Any:
     return out
 
 
+def of_gamma(name: str, x: Any, pole: float, infinite: float, *orders: int) -> Any:
+    """mpmath's ``name`` with values for 0, -1, -2, ... and for infinity; NaN at minus infinity."""
+    poles = (x <= 0) & (x == np.floor(x)) & np.isfinite(x)
+    plain = where(poles | ~np.isfinite(x), np.ones_like(x), x)
+    values = where(np.isfinite(x), precisely(name, *orders, plain), where(x == np.inf, infinite, np.nan))
+    return where(poles, pole, values)
+
+
 def _number(mp: Any, value: Any) -> Any:
     digits = [np.format_float_scientific(v, unique=False, precision=25) for v in (value.real, value.imag)]
     return mp.mpc(*digits) if np.iscomplexobj(value) else mp.mpf(digits[0])

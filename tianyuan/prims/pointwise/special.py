@@ -14,7 +14,7 @@ from tianyuan.lowering import Scalars
 from tianyuan.prims.pointwise.base import Elementary, Flat, Pointwise, Tangents, neg, number, scale, spread
 from tianyuan.prims.pointwise.comparison import ne, select
 from tianyuan.prims.pointwise.elementary import exp, squared
-from tianyuan.prims.pointwise.oracles import precisely, where
+from tianyuan.prims.pointwise.oracles import of_gamma, precisely, where
 from tianyuan.prims.pointwise.products import fma, mul, sub
 from tianyuan.types import FLOATS, DType, bfloat16, bool_, float16, float32, float64, int16, int32, int64
 
@@ -68,7 +68,7 @@ class Lgamma(Elementary):
         return digamma(x)
 
     def oracle(self, x: Any) -> Any:
-        return precisely("loggamma", x)
+        return where(np.isinf(x), np.inf, of_gamma("loggamma", x, np.inf, np.inf))
 
 
 @primitive
@@ -82,7 +82,7 @@ class Digamma(Elementary):
         return trigamma(x)
 
     def oracle(self, x: Any) -> Any:
-        return precisely("digamma", x)
+        return where(x == 0, -1 / x, of_gamma("digamma", x, np.nan, np.inf))
 
 
 @primitive
@@ -102,7 +102,7 @@ class Trigamma(Pointwise):
         return k.convert(_trigamma(k, k.convert(x, wide), wide), dtype)
 
     def oracle(self, x: Any) -> Any:
-        return where((x <= 0) & (x == np.floor(x)), np.inf, where(x == np.inf, 0, precisely("psi", 1, x)))
+        return of_gamma("psi", x, np.inf, 0.0, 1)
 
 
 def _trigamma(k: Scalars, x: Any, dtype: Any) -> Any:
