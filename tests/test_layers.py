@@ -24,6 +24,7 @@ FLOORS = [
         "prims.convolution",
         "prims.reduction",
         "prims.cumulation",
+        "prims.windowing",
         "prims.sorting",
         "prims.random",
         "prims.scattering",
