@@ -25,4 +25,6 @@ from tianyuan.random.keys import key_data as key_data
 from tianyuan.random.keys import split as split
 from tianyuan.random.keys import threefry2x32 as threefry2x32
 from tianyuan.random.keys import wrap_key_data as wrap_key_data
+from tianyuan.random.selecting import categorical as categorical
+from tianyuan.random.selecting import choice as choice
 from tianyuan.random.selecting import permutation as permutation

@@ -1,17 +1,8 @@
-"""These tests run on the machine of oracles: what is tested is the meaning of index expressions."""
+"""Until the functions of the package install it: how an array becomes NumPy's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tianyuan.array import OPERATORS
+from tianyuan.eager import to_numpy
 
-import pytest
-
-from tests.oracle_machine import install, uninstall
-
-
-@pytest.fixture(autouse=True)
-def oracle_machine() -> Iterator[None]:
-    """The oracle is the machine called cpu."""
-    install()
-    yield
-    uninstall()
+OPERATORS.setdefault("to_numpy", to_numpy)
