@@ -36,6 +36,7 @@ class Windows:
     """
 
     indices: Buffer
+    batch: int
     axes: tuple[int, ...]
     shape: tuple[Extent, ...]
     steps: tuple[Extent, ...]
@@ -54,6 +55,7 @@ def windows(f: Function, lowering: Gather | Scatter, x: Buffer, indices: Buffer,
     loops, run = _runs(f, x.shape, extents)
     return Windows(
         indices=indices,
+        batch=batch,
         axes=lowering.axes,
         shape=x.shape,
         steps=tuple(strides(f, x.shape)),
@@ -106,7 +108,7 @@ def positions(f: Function, w: Windows, rows: Rows | None) -> Generator[tuple[Ext
 def locate(f: Function, w: Windows, mode: str, site: Site, entry: Extent, position: Extent) -> tuple[Extent, str]:
     """The offset in x of the window at a position, and an i1: whether the window may be touched.
 
-    clip moves the window inside; error records the first axis that is out of bounds.
+    clip moves the window inside; error records the first axis that is out of bounds, counted without batch axes.
     """
     offset, inside = f.imul(entry, w.entry), "true"
     vector = address(f, w.indices.pointer, w.indices.dtype, f.imul(position, len(w.axes)))
@@ -134,7 +136,7 @@ def _record_unless(
 ) -> None:
     with f.when(f.op(f"xor i1 {fits}, true")):
         size = w.shape[axis]
-        record(f, site.status, site.ordinal, position=position, value=index, axis=axis, size=size)
+        record(f, site.status, site.ordinal, position=position, value=index, axis=axis - w.batch, size=size)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """The first failure of a program: what a checked index writes and its caller reads after the run.
 
 ``{i64 equation, i64 position, i64 value, i64 axis, i64 size}``: the equation's number in the program, the
-row-major position of the index vector, the bad index, the axis of x and its size. The smallest (equation,
-position) wins, whatever the order of execution. One thread writes one status; those of several tasks are
-compared by their caller.
+row-major position of the index vector, the bad index, the axis of x (counted without batch axes) and its size.
+The smallest (equation, position) wins, whatever the order of execution. One thread writes one status; those of
+several tasks are compared by their caller.
 """
 
 from __future__ import annotations

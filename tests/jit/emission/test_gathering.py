@@ -119,12 +119,12 @@ def test_widths(width, static):
 
 
 FAILURES = [  # bad index vectors by position, and the status they leave
-    ({(1, 2): (7, 0)}, dict(position=6, value=7, axis=1, size=7)),
-    ({(1, 2): (-1, 0), (1, 3): (9, 9)}, dict(position=6, value=-1, axis=1, size=7)),
-    ({(2, 0): (3, 5), (1, 1): (0, 6)}, dict(position=5, value=6, axis=2, size=5)),
-    ({(0, 0): (99, -99)}, dict(position=0, value=99, axis=1, size=7)),
-    ({(2, 3): (-(2**63), 0)}, dict(position=11, value=-(2**63), axis=1, size=7)),
-    ({(2, 3): (0, 2**63 - 1)}, dict(position=11, value=2**63 - 1, axis=2, size=5)),
+    ({(1, 2): (7, 0)}, dict(position=6, value=7, axis=0, size=7)),
+    ({(1, 2): (-1, 0), (1, 3): (9, 9)}, dict(position=6, value=-1, axis=0, size=7)),
+    ({(2, 0): (3, 5), (1, 1): (0, 6)}, dict(position=5, value=6, axis=1, size=5)),
+    ({(0, 0): (99, -99)}, dict(position=0, value=99, axis=0, size=7)),
+    ({(2, 3): (-(2**63), 0)}, dict(position=11, value=-(2**63), axis=0, size=7)),
+    ({(2, 3): (0, 2**63 - 1)}, dict(position=11, value=2**63 - 1, axis=1, size=5)),
 ]
 
 

@@ -112,6 +112,45 @@ def test_permutation_keeps_the_elements() -> None:
     assert x.tolist() != list(range(50))
 
 
+def test_categorical() -> None:
+    """Frequencies, axes, samples in front; without replacement all samples differ."""
+    p = np.array([[0.1, 0.0, 0.9], [0.3, 0.5, 0.2]], np.float32)
+    logits = from_numpy(np.log(p + np.float32(1e-30)))
+
+    many = np.asarray(random.categorical(key(), logits, shape=(N, 2)))
+    other = np.asarray(random.categorical(key(), from_numpy(np.log(p.T + np.float32(1e-30))), axis=0, shape=(N, 2)))
+    few = np.asarray(random.categorical(key(), logits, shape=(3, 2), replace=False))
+
+    assert many.dtype == np.int64
+    for row in (0, 1):
+        for drawn in (many, other):
+            assert np.bincount(drawn[:, row], minlength=3) / N == pytest.approx(p[row], abs=0.04)
+        assert sorted(few[:, row].tolist()) == [0, 1, 2]
+    assert random.categorical(key(), logits).shape == (2,)
+    with pytest.raises(ShapeError, match=r"does not give \(4, 2\) different samples"):
+        random.categorical(key(), logits, shape=(4, 2), replace=False)
+
+
+@pytest.mark.parametrize("p", [None, np.array([0.5, 0.0, 0.2, 0.3], np.float32)])
+def test_choice(p: Any) -> None:
+    """Of numbers and of rows, with and without replacement."""
+    expected = np.full(4, 0.25) if p is None else p
+
+    many = np.asarray(random.choice(key(), 4, (N,), p=p))
+    rows = np.asarray(random.choice(key(), from_numpy(np.arange(12).reshape(3, 4)), (2, 5), p=p, axis=1))
+    few = np.asarray(random.choice(key(), 4, (3,), replace=False, p=p))
+
+    assert np.bincount(many, minlength=4) / N == pytest.approx(expected, abs=0.04)
+    assert (rows[0] % 4 == rows[1] % 4).all()
+    assert rows.shape == (3, 2, 5)
+    assert len(set(few.tolist())) == 3
+    assert p is None or 1 not in few.tolist()
+    with pytest.raises(ShapeError, match="5 elements cannot be drawn from 4 without replacement"):
+        random.choice(key(), 4, (5,), replace=False, p=p)
+    with pytest.raises(ShapeError, match=r"a probability for each of 4 elements, got f64\[2\]"):
+        random.choice(key(), 4, (), p=np.ones(2))
+
+
 def test_clone_and_words() -> None:
     """A clone is the same key; words make the key again."""
     k = random.split(key(), 2)
