@@ -1,20 +1,23 @@
-"""Kernels on whole arrays: which file emits which lowering."""
+"""Kernels on whole arrays: which file emits which lowering, and what its independent units are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import frozen
+
 from tianyuan import lowering
 from tianyuan.errors import MachineError
-from tianyuan.types import ArrayType
+from tianyuan.types import ArrayType, int64
 from tianyuan_jit.emission.arguments import emit_argreduce
-from tianyuan_jit.emission.buffers import Buffer, address
+from tianyuan_jit.emission.buffers import Buffer, address, product
 from tianyuan_jit.emission.contractions import emit_contraction as emit_contraction
 from tianyuan_jit.emission.cumulating import emit_cumulate
 from tianyuan_jit.emission.gathering import emit_gather
 from tianyuan_jit.emission.scattering import emit_scatter, scatter_scratch_bytes
-from tianyuan_jit.emission.sorting import emit_sort, sort_scratch_bytes
+from tianyuan_jit.emission.sorting import emit_sort
+from tianyuan_jit.emission.spreading import Share, spread
 from tianyuan_jit.emission.threefry import emit_threefry
 from tianyuan_jit.kernels import Arg, Operand, Single
 from tianyuan_jit.text import Extent, Function
@@ -38,24 +41,89 @@ def emit_single(
         start = address(f, pointers[o.buffer], o.type.dtype, resolved(o.offset))
         return Buffer(start, o.type.dtype, tuple(resolved(n) for n in o.type.shape))
 
-    ins, outs = [buffer(o) for o in kernel.ins], [buffer(o) for o in kernel.outs]
-    how, has_fma = kernel.lowering, isa != "sse2"
-    if isinstance(how, lowering.Gather):
-        emit_gather(f, how, ins, outs, status, kernel.ordinal)
-    elif isinstance(how, lowering.Scatter):
-        scratch = scatter_scratch_bytes(f, how, ins)
+    ins, outs = tuple(buffer(o) for o in kernel.ins), tuple(buffer(o) for o in kernel.outs)
+    _Single(f, kernel.ordinal, ins, outs, status, isa != "sse2").emit(kernel.lowering)
+
+
+@frozen(eq=False)
+class _Single:
+    f: Function
+    ordinal: int
+    ins: tuple[Buffer, ...]
+    outs: tuple[Buffer, ...]
+    status: str
+    has_fma: bool
+
+    def emit(self, how: lowering.Lowering) -> None:
+        """Dispatch."""
+        if isinstance(how, lowering.Gather):
+            self.gather(how)
+        elif isinstance(how, lowering.Scatter):
+            self.scatter(how)
+        elif isinstance(how, lowering.Threefry):
+            self.threefry(how)
+        elif isinstance(how, lowering.ArgReduce):
+            emit_argreduce(self.f, how, self.ins[0], self.outs[0], self.has_fma)
+        elif isinstance(how, lowering.Cumulate):
+            emit_cumulate(self.f, how, self.ins[0], self.outs[0], self.has_fma)
+        elif isinstance(how, lowering.Sort):
+            emit_sort(self.f, how, self.ins, self.outs, self.has_fma)
+        else:
+            raise MachineError(f"the CPU machine has no kernel for {type(how).__name__}")
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """Arguments, results, then the status as a buffer of words."""
+        return (*self.ins, *self.outs, Buffer(self.status, int64, ()))
+
+    def split(self, share: Share) -> tuple[tuple[Buffer, ...], tuple[Buffer, ...], str]:
+        """Arguments, results and status inside a task; a last buffer may be scratch memory."""
+        n, m = len(self.ins), len(self.outs)
+        return share.buffers[:n], share.buffers[n : n + m], share.buffers[n + m].pointer
+
+    def gather(self, how: lowering.Gather) -> None:
+        """A unit is an index vector."""
+        units = product(self.f, self.ins[1].shape[:-1])
+        each = self.f.idiv(product(self.f, self.outs[0].shape), self.f.imax(units, 1))
+        cost = self.f.iadd(10, each)
+
+        def body(share: Share) -> None:
+            ins, outs, status = self.split(share)
+            emit_gather(share.f, how, ins, outs, status, self.ordinal, rows=(share.low, share.high))
+
+        spread(self.f, "gather", (how, self.ordinal), self.buffers, (), units, cost, body)
+
+    def scatter(self, how: lowering.Scatter) -> None:
+        """A unit is an entry of the batch: within one, updates go strictly in order."""
+        f, batch = self.f, how.batch
+        nbytes = scatter_scratch_bytes(f, how, self.ins)
         f.module.declare("ptr @ty_scratch_shared(i64)")
-        place = "null" if scratch == 0 else f.op(f"call ptr @ty_scratch_shared(i64 {scratch})")
-        emit_scatter(f, how, ins, outs, status, kernel.ordinal, scratch=place, has_fma=has_fma)
-    elif isinstance(how, lowering.Threefry):
-        emit_threefry(f, how, ins, outs, status, kernel.ordinal)
-    elif isinstance(how, lowering.ArgReduce):
-        emit_argreduce(f, how, ins[0], outs[0], has_fma)
-    elif isinstance(how, lowering.Cumulate):
-        emit_cumulate(f, how, ins[0], outs[0], has_fma)
-    elif isinstance(how, lowering.Sort):
-        f.module.declare("ptr @ty_scratch_shared(i64)")
-        room = f.op(f"call ptr @ty_scratch_shared(i64 {sort_scratch_bytes(f, how, ins)})")
-        emit_sort(f, how, ins, outs, room, has_fma)
-    else:
-        raise MachineError(f"the CPU machine has no kernel for {type(how).__name__}")
+        scratch = "null" if nbytes == 0 else f.op(f"call ptr @ty_scratch_shared(i64 {nbytes})")
+        units = product(f, self.ins[0].shape[:batch])
+        cost = f.iadd(product(f, self.ins[0].shape[batch:]), product(f, self.ins[2].shape[batch:]))
+        buffers = (*self.buffers, Buffer(scratch, int64, ()))
+
+        def body(share: Share) -> None:
+            ins, outs, status = self.split(share)
+            emit_scatter(
+                share.f,
+                how,
+                ins,
+                outs,
+                status,
+                self.ordinal,
+                scratch=share.buffers[-1].pointer,
+                rows=(share.low, share.high),
+                has_fma=self.has_fma,
+            )
+
+        spread(f, "scatter", (how, self.ordinal, self.has_fma), buffers, (), units, cost, body)
+
+    def threefry(self, how: lowering.Threefry) -> None:
+        """A unit is an element."""
+
+        def body(share: Share) -> None:
+            ins, outs, status = self.split(share)
+            emit_threefry(share.f, how, ins, outs, status, self.ordinal, rows=(share.low, share.high))
+
+        spread(self.f, "threefry", how, self.buffers, (), product(self.f, self.outs[0].shape), 20, body)
