@@ -17,7 +17,7 @@ from tianyuan.core import REGISTRY
 from tianyuan.eager import from_numpy
 from tianyuan.prims.pointwise.base import Pointwise
 from tianyuan.transforms.derivatives import jvp, vjp
-from tianyuan.types import FLOATS, ArrayType, complex128, float64
+from tianyuan.types import FLOATS, ArrayType, bfloat16, complex128, float16, float32, float64
 
 PRIMS = [cls for _, cls in sorted(REGISTRY.items()) if issubclass(cls, Pointwise) and not fields(cls)]
 
@@ -121,6 +121,31 @@ def test_second_derivative(cls: Any) -> None:
     second = np.asarray(jvp(slope, (x,), (one,))[1])
     up, down = (np.asarray(slope(from_numpy(xs[0] + s))) for s in (1e-6, -1e-6))
     np.testing.assert_allclose(second, (up - down) / 2e-6, rtol=1e-5, atol=1e-5)
+
+
+@named(SMOOTH)
+@pytest.mark.parametrize("dtype", [float16, bfloat16, float32], ids=str)
+def test_derivative_in_narrower_floats(cls: Any, dtype: Any) -> None:
+    """The same as in f64, to the precision of the dtype, and of that dtype."""
+    if dtype not in cls.cases.dtypes:
+        return
+    law, xs = points(cls, dtype)
+    pairs = zip(xs, law.case.args, strict=True)
+    narrow, wide = arrays(xs), arrays([x.astype(np.float64) if t.dtype in FLOATS else x for x, t in pairs])
+    if law.prim.types(*law.case.args)[0].dtype != dtype:
+        return
+    ones = [(from_numpy(np.ones(x.shape, np.asarray(x).dtype)) if x.dtype in FLOATS else None) for x in narrow]
+    wide_ones = [None if o is None else from_numpy(np.ones(o.shape)) for o in ones]
+
+    y, dy = law.prim.jvp(narrow, ones)
+    _, expected = law.prim.jvp(wide, wide_ones)
+
+    if expected is None:
+        assert dy is None
+        return
+    assert dy.type == y.type
+    eps = {float16: 2.0**-10, bfloat16: 2.0**-7, float32: 2.0**-23}[dtype]
+    np.testing.assert_allclose(np.asarray(dy).astype(np.float64), np.asarray(expected), rtol=40 * eps, atol=4 * eps)
 
 
 def test_weak_types_stay_weak() -> None:
