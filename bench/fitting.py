@@ -266,6 +266,33 @@ def erfinv_of_complement(c: Any) -> Any:
     return y
 
 
+def arctangent(terms: int, high: Any) -> Fit:
+    """(atan t / t - 1) / t² in u = t², relative to atan t."""
+    f = even_part(lambda t: (mp.atan(t) / t - 1) / t**2, lambda u: -mp.mpf(1) / 3 + u / 5 - u * u / 7 + u**3 / 9)
+    return Fit(f, terms, SMALL, high**2, lambda u: u * mp.sqrt(u) / mp.atan(mp.sqrt(u)))
+
+
+def arcsine(terms: int) -> Fit:
+    """(asin t / t - 1) / t² in u = t² <= 1/4, relative to asin t."""
+    f = even_part(
+        lambda t: (mp.asin(t) / t - 1) / t**2,
+        lambda u: mp.mpf(1) / 6 + 3 * u / 40 + 15 * u * u / 336 + 105 * u**3 / 3456,
+    )
+    return Fit(f, terms, SMALL, mp.mpf("0.2501"), lambda u: u * mp.sqrt(u) / mp.asin(mp.sqrt(u)))
+
+
+def hyperbolic_sine(terms: int, high: Any) -> Fit:
+    """(sinh r / r - 1) / r² in u = r²."""
+    f = even_part(lambda r: (mp.sinh(r) / r - 1) / r**2, lambda u: mp.mpf(1) / 6 + u / 120 + u * u / 5040)
+    return Fit(f, terms, SMALL, high**2, identity)
+
+
+def hyperbolic_cosine(terms: int, high: Any) -> Fit:
+    """(cosh r - 1) / r² in u = r²."""
+    f = even_part(lambda r: (mp.cosh(r) - 1) / r**2, lambda u: mp.mpf(1) / 2 + u / 24 + u * u / 720 + u**3 / 40320)
+    return Fit(f, terms, SMALL, high**2, identity)
+
+
 FITS: dict[str, Callable[[], Fit]] = {
     "sin32": lambda: sine(3, "f32"),
     "cos32": lambda: cosine(3, "f32"),
@@ -285,6 +312,14 @@ FITS: dict[str, Callable[[], Fit]] = {
     "erfinv64 near 0": lambda: error_inverse(24, 0, 6, lambda t: t, "f64"),
     "erfinv64 farther": lambda: error_inverse(21, "-0.801", "0.8", lambda t: (t + mp.mpf("3.25")) ** 2, "f64"),
     "erfinv64 far": lambda: error_inverse(19, "-1.001", "1.05", lambda t: (t + 5) ** 2, "f64"),
+    "atan, for f32": lambda: arctangent(10, mp.mpf("1.001")),
+    "atan64": lambda: arctangent(11, mp.mpf("0.4145")),
+    "asin, for f32": lambda: arcsine(6),
+    "asin64": lambda: arcsine(13),
+    "sinh, for f32": lambda: hyperbolic_sine(3, HALF_LN2),
+    "cosh, for f32": lambda: hyperbolic_cosine(3, HALF_LN2),
+    "sinh64": lambda: hyperbolic_sine(5, HALF_LN2),
+    "cosh64": lambda: hyperbolic_cosine(5, HALF_LN2),
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ cancels x [CodyWaite1980]. The relative minimax polynomials of e^r - 1 - r are f
 
 from __future__ import annotations
 
-from tianyuan.types import float32, float64
+from tianyuan.types import float32
 from tianyuan_jit.scalars.lanes import Lanes
 from tianyuan_jit.scalars.polynomials import (
     Pair,
@@ -15,6 +15,7 @@ from tianyuan_jit.scalars.polynomials import (
     below,
     estrin,
     fast_two_sum,
+    for_dtype,
     horner,
     pair_const,
     power_of_two,
@@ -85,28 +86,29 @@ def exp2(k: Lanes, x: Value) -> Value:
 
 
 def expm1_parts(k: Lanes, x: Value) -> tuple[Value, Value, Value]:
-    """(n, head, tail) of f64 with e^x - 1 = 2^n (head + tail), for -60 < x below the overflow of exp.
+    """(n, head, tail) with e^x - 1 = 2^n (head + tail), for -60 < x below the overflow of exp.
 
-    1 - 2^-n + r + r^2/2 is summed in pairs, for the first terms may cancel.
+    The first terms of 1 - 2^-n + r + r^2/2 may cancel and are summed exactly.
     """
     n, r = reduce(k, x)
-    one, limit = k.like(x, 1.0), k.like(n, 1000)
+    r = fast_two_sum(k, *r)
+    one, half = k.like(x, 1.0), k.like(x, for_dtype(x, _EXP32, _EXP64)[0])
+    limit = k.like(n, 120 if x.dtype == float32 else 1000)
     offset = power_of_two(k, k.sub(k.like(n, 0), k.choose(k.lt(n, limit), n, limit)), x.dtype)
-    short = k.add(r[0], r[1])
+    base, lost = fast_two_sum(k, one, k.neg(offset))
     square, low = two_prod(k, r[0], r[0])
-    rest = k.fma(k.mul(k.mul(short, short), short), estrin(k, short, _EXP64[1:]), k.fma(r[0], r[1], r[1]))
-    rest = k.fma(low, k.like(x, 0.5), rest)
-    head, first = fast_two_sum(k, k.sub(one, offset), r[0])
-    head, second = two_sum(k, head, k.mul(square, k.like(x, 0.5)))
-    return n, head, k.add(k.add(first, second), rest)
+    cubic = horner(k, r[0], _EXP32[1:]) if x.dtype == float32 else estrin(k, r[0], _EXP64[1:])
+    rest = k.fma(k.mul(square, r[0]), cubic, k.fma(low, half, k.fma(r[0], r[1], r[1])))
+    head, first = fast_two_sum(k, base, r[0])
+    head, second = two_sum(k, head, k.mul(square, half))
+    return n, head, k.add(k.add(first, second), k.add(lost, rest))
 
 
 def expm1(k: Lanes, x: Value) -> Value:
-    """e^x - 1, accurate near 0; f32 in f64. Max error 0.6 ulp."""
-    if x.dtype == float32:
-        return k.cast("fptrunc", expm1(k, k.cast("fpext", x, float64)), float32)
-    n, head, tail = expm1_parts(k, below(k, above(k, x, -40.0), 710.0))
-    return k.choose(k.lt(k.fabs(x), k.like(x, 2.0**-60)), x, scale(k, k.add(head, tail), n))
+    """e^x - 1, accurate near 0."""
+    single = x.dtype == float32
+    n, head, tail = expm1_parts(k, below(k, above(k, x, -40.0), 89.0 if single else 710.0))
+    return k.choose(k.eq(x, k.like(x, 0.0)), x, scale(k, k.add(head, tail), n))
 
 
 def logistic(k: Lanes, x: Value) -> Value:

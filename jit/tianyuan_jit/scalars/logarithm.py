@@ -152,12 +152,12 @@ def log_of_float(k: Lanes, x: Value) -> Pair:
     return log_pair(k, k.convert(exponent, float64), (k.sub(m, k.like(m, 1.0)), k.like(m, 0.0)))
 
 
-def log_of_pair(k: Lanes, x: Pair) -> Pair:
-    """log x in f64 as a pair, for a pair x > 0 with a normal head."""
+def log_of_pair(k: Lanes, x: Pair, twos: Value) -> Pair:
+    """log(2^twos x) in f64 as a pair, for a pair x > 0 with a normal head and a float of whole value."""
     exponent, m = split(k, x[0])
     down = power_of_two(k, k.sub(k.like(exponent, 0), k.minimum(exponent, k.like(exponent, 1000))), float64)
     f = fast_two_sum(k, k.sub(m, k.like(m, 1.0)), k.mul(x[1], down))
-    return log_pair(k, k.convert(exponent, float64), f)
+    return log_pair(k, k.add(k.convert(exponent, float64), twos), f)
 
 
 def log2(k: Lanes, x: Value) -> Value:
@@ -195,7 +195,7 @@ def log1p(k: Lanes, x: Value) -> Value:
 
 
 def _log1p64(k: Lanes, u: Value, rest: Value) -> Value:
-    return k.add(*log_of_pair(k, (u, rest)))
+    return k.add(*log_of_pair(k, (u, rest), k.like(u, 0.0)))
 
 
 def _log1p32(k: Lanes, u: Value, rest: Value) -> Value:

@@ -41,6 +41,7 @@ class Pow(Pointwise):
     """
 
     ulp = 3.0  # (a·a)·(a·a) rounds three times
+    complex_ulp = 16.0
     dtypes = (*INTEGERS, *DIFFERENTIABLE)
     cases = Cases(_powers, dtypes, (0.1, 3.0), complex_ulp=16.0)
 
