@@ -239,7 +239,7 @@ class Gather(Windows):
 def _scatters(dtype: DType) -> list[Case]:
     made = _cases(dtype, ("error", "drop", "clip", "promise"))
     ops = [op for op, allowed in OPERATIONS.items() if dtype in allowed]
-    chosen = [(ops[k % len(ops)], *c) for k, c in enumerate(c for c in made for _ in ops)]
+    chosen = [(ops[(i + i // len(ops) + 2 * k) % len(ops)], *c) for i, c in enumerate(made) for k in range(2)]
     return [Case((x, i, ArrayType(dtype, _shape(x, i, f))), {"op": op, **f}) for op, x, i, f in chosen]
 
 
