@@ -21,6 +21,7 @@ from tianyuan.program import Atom, Eqn, Program, Source, Var
 from tianyuan.types import ArrayType
 from tianyuan_jit.fusion.clusters import Cluster, Member
 from tianyuan_jit.fusion.leaves import Ints, Leaf, row_major, viewed, whole
+from tianyuan_jit.fusion.reusing import in_place
 from tianyuan_jit.kernels import (
     Apply,
     Fold,
@@ -99,7 +100,7 @@ class _Walk:
             self.meet(eqn)
         results = tuple(self.operand(self.value(r)) for r in self.program.results)
         kernels = tuple(k.kernel() if isinstance(k, Cluster) else k for k in self.kernels if not _empty(k))
-        return FusedProgram(tuple(self.buffers), len(self.program.params), kernels, results)
+        return in_place(FusedProgram(tuple(self.buffers), len(self.program.params), kernels, results))
 
     def buffer(self, type: ArrayType, index: int) -> int:
         """A new buffer, written by kernel ``index``."""
