@@ -1,0 +1,3 @@
+"""What users call on arrays. Importing this package gives ``Array`` its operators and methods."""
+
+from tianyuan.functions import operators as operators

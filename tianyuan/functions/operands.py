@@ -1,0 +1,201 @@
+"""What users pass, as arrays of one dtype and shape: promotion, weak numbers, broadcasting, axes."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tianyuan.array import Array, NotAnOperand
+from tianyuan.eager import from_numpy, scalar
+from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.prims.conversion import convert
+from tianyuan.prims.linear import broadcast_to
+from tianyuan.types import DEFAULT_FLOAT, ArrayType, DType, bool_, float64, promote, weak_type
+
+Ints = tuple[int, ...]
+Axis = int | Sequence[int] | None
+NUMBERS = (bool, int, float, complex)
+
+
+def array(who: str, value: Any) -> Array:
+    """One operand as an array; Python numbers become weak 0-d values."""
+    if isinstance(value, Array):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return from_numpy(np.asarray(value))
+    if isinstance(value, NUMBERS):
+        return scalar(checked_number(who, value, weak_type(value).dtype), weak_type(value).dtype, weak_type(value).weak)
+    raise NotAnOperandError(f"{who} takes arrays and numbers, got {type(value).__name__}: {value!r}")
+
+
+class NotAnOperandError(NotAnOperand, ArrayTypeError):
+    """An operand that is neither an array nor a number."""
+
+
+def checked_number(who: str, value: Any, dtype: DType) -> Any:
+    """A Python number that the dtype can hold; OverflowError for an int out of range."""
+    if isinstance(value, int) and not isinstance(value, bool) and dtype.kind in "iu":
+        low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
+        high = (1 << (dtype.bits - (dtype.kind == "i"))) - 1
+        if not low <= value <= high:
+            raise OverflowError(f"{who}: {value} does not fit {dtype}")
+    return value
+
+
+def type_of_operand(who: str, value: Any) -> ArrayType:
+    """The type of an array or number."""
+    if isinstance(value, NUMBERS) and not isinstance(value, np.generic):
+        return weak_type(value)
+    return array(who, value).type
+
+
+def promoted(who: str, *values: Any) -> list[Array]:
+    """Operands in their common dtype (docs/numerics.md, The laws: a Python number is rounded once)."""
+    found = [v if _is_number(v) else array(who, v) for v in values]
+    try:
+        dtype, weak = promote(*(weak_type(v) if _is_number(v) else v.type for v in found))
+    except ArrayTypeError as error:
+        raise ArrayTypeError(f"{who}: {error}") from None
+    return [cast(who, v, dtype, weak) for v in found]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, NUMBERS) and not isinstance(value, np.generic)
+
+
+def cast(who: str, value: Any, dtype: DType, weak: bool = False) -> Array:
+    """An array or Python number in a dtype."""
+    if _is_number(value):
+        return scalar(checked_number(who, value, dtype), dtype, weak)
+    return value if weak and value.dtype == dtype else convert(value, dtype)
+
+
+def floating(who: str, value: Any) -> Array:
+    """The operand as a float or complex array: integers become the default float."""
+    if _is_number(value) and not isinstance(value, complex):
+        return scalar(float(value), float64, True)
+    x = array(who, value)
+    return x if x.dtype.kind in "fc" else convert(x, DEFAULT_FLOAT)
+
+
+def broadcast_shapes(who: str, *shapes: Ints) -> Ints:
+    """The common shape; ShapeError naming the shapes that do not fit."""
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
+    result: list[int] = []
+    for sides in zip(*padded, strict=True):
+        wide = {n for n in sides if n != 1}
+        if len(wide) > 1:
+            listed = " and ".join(str(list(s)) for s in shapes)
+            raise ShapeError(f"{who}: shapes {listed} do not broadcast; reshape one, or add axes with [:, None]")
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)
+
+
+def together(who: str, *values: Any) -> list[Array]:
+    """Promoted operands of one shape; 0-d ones stay 0-d among others, for element-wise primitives."""
+    return spread(who, promoted(who, *values))
+
+
+def spread(who: str, xs: Sequence[Array]) -> list[Array]:
+    """Arrays broadcast against each other, but for 0-d ones among others."""
+    shapes = {x.shape for x in xs}
+    if len(shapes) == 1 or len(shapes - {()}) == 1:
+        return list(xs)
+    shape = broadcast_shapes(who, *(x.shape for x in xs))
+    return [x if not x.shape else broadcast_to(x, shape) for x in xs]
+
+
+def elementwise(name: str, prim: Callable[..., Array], doc: str, *, kinds: str = "biufc") -> Callable[..., Array]:
+    """A public function of as many operands as the primitive takes, promoted and broadcast."""
+
+    def function(*values: Any) -> Array:
+        xs = together(name, *values)
+        check_kind(name, xs[0], kinds)
+        return prim(*xs)
+
+    return named(function, name, doc)
+
+
+def floating_unary(name: str, prim: Callable[..., Array], doc: str, *, kinds: str = "fc") -> Callable[[Any], Array]:
+    """A public function of one float (integers become the default float)."""
+
+    def function(x: Any, /) -> Array:
+        value = floating(name, x)
+        check_kind(name, value, kinds)
+        return prim(value)
+
+    return named(function, name, doc)
+
+
+def named(function: Any, name: str, doc: str) -> Any:
+    """The function with its public name and docstring."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    function.__module__ = "tianyuan"
+    return function
+
+
+_KINDS = {"b": "bool", "i": "signed integers", "u": "unsigned integers", "f": "floats", "c": "complex numbers"}
+
+
+def check_kind(who: str, x: Array, kinds: str) -> None:
+    """ArrayTypeError unless the array's kind is among ``kinds``."""
+    if x.dtype.kind not in kinds:
+        raise ArrayTypeError(f"{who} takes {', '.join(_KINDS[k] for k in kinds)}, got {x.type}")
+
+
+# ---- axes
+
+
+def one_axis(who: str, axis: Any, ndim: int) -> int:
+    """An axis counted from the front; ShapeError where there is none."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise ArrayTypeError(f"{who}: an axis is an int, got {axis!r}") from None
+    if not -ndim <= number < ndim:
+        raise ShapeError(f"{who}: axis {number} is out of range for an array with {ndim} axes")
+    return number % ndim
+
+
+def many_axes(who: str, axis: Axis, ndim: int) -> Ints:
+    """Axes counted from the front, increasing; all for None. ShapeError for one named twice."""
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, Iterable) else (axis,)
+    found = [one_axis(who, a, ndim) for a in given]
+    if len(set(found)) < len(found):
+        raise ShapeError(f"{who}: axis {axis!r} names one axis twice")
+    return tuple(sorted(found))
+
+
+def checked_shape(who: str, shape: Any) -> Ints:
+    """A shape from an int or a sequence of ints; ShapeError for negative extents."""
+    given = shape if isinstance(shape, Iterable) else (shape,)
+    try:
+        found = tuple(operator.index(n) for n in given)
+    except TypeError:
+        raise ArrayTypeError(f"{who}: a shape is made of ints, got {shape!r}; static sizes cannot be traced") from None
+    if any(n < 0 for n in found):
+        raise ShapeError(f"{who}: extents must not be negative, got {found}")
+    return found
+
+
+def in_f32(x: Array) -> Array:
+    """A 16-bit float as f32: functions of several operations convert at entry and round once at exit."""
+    return convert(x, DEFAULT_FLOAT) if x.dtype.kind == "f" and x.dtype.bits == 16 else x
+
+
+def is_bool(x: Array) -> bool:
+    """Whether an array is of bools."""
+    return x.dtype == bool_
+
+
+def size_of(shape: Sequence[int]) -> int:
+    """The number of elements."""
+    return math.prod(shape)
