@@ -11,6 +11,10 @@ from typing import Any
 if not sys.platform.startswith("linux"):
     raise ImportError("tianyuan runs on Linux x86-64 for now; on macOS and Windows use a container or WSL")
 
+from tianyuan import linalg as linalg
+from tianyuan import printing as printing
+from tianyuan import random as random
+from tianyuan import special as special
 from tianyuan import tree as tree
 from tianyuan.array import Array as Array
 from tianyuan.callbacks import debug as debug
@@ -136,9 +140,9 @@ from tianyuan.functions.elementwise import less as less
 from tianyuan.functions.elementwise import less_equal as less_equal
 from tianyuan.functions.elementwise import lgamma as lgamma
 from tianyuan.functions.elementwise import log as log
-from tianyuan.functions.elementwise import log10 as log10
 from tianyuan.functions.elementwise import log1p as log1p
 from tianyuan.functions.elementwise import log2 as log2
+from tianyuan.functions.elementwise import log10 as log10
 from tianyuan.functions.elementwise import logaddexp as logaddexp
 from tianyuan.functions.elementwise import logical_and as logical_and
 from tianyuan.functions.elementwise import logical_not as logical_not
@@ -265,10 +269,6 @@ from tianyuan.types import uint8 as uint8
 from tianyuan.types import uint16 as uint16
 from tianyuan.types import uint32 as uint32
 from tianyuan.types import uint64 as uint64
-from tianyuan import linalg as linalg
-from tianyuan import printing as printing
-from tianyuan import random as random
-from tianyuan import special as special
 
 e = 2.718281828459045
 inf = float("inf")

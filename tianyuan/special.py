@@ -12,7 +12,6 @@ from tianyuan.functions.elementwise import erf as erf
 from tianyuan.functions.elementwise import erfc as erfc
 from tianyuan.functions.elementwise import erfinv as erfinv
 from tianyuan.functions.elementwise import isfinite, log1p, where
-from tianyuan.functions.elementwise import lgamma as gammaln
 from tianyuan.functions.elementwise import lgamma as lgamma
 from tianyuan.functions.elementwise import log as log_of
 from tianyuan.functions.operands import Axis, check_kind, floating, floating_unary, in_f32, many_axes, together
@@ -25,9 +24,7 @@ from tianyuan.prims.pointwise.products import div, sub
 from tianyuan.prims.reduction import reduce_max
 from tianyuan.transforms.arguments import as_array
 
-__all__ = (
-    "digamma entr erf erfc erfinv expit gammaln lgamma log_softmax logit logsumexp softmax xlog1py xlogy".split()
-)
+__all__ = "digamma entr erf erfc erfinv expit gammaln lgamma log_softmax logit logsumexp softmax xlog1py xlogy".split()
 
 expit = floating_unary("expit", elementary.logistic, "1 / (1 + exp -x).", kinds="f")
 

@@ -154,9 +154,8 @@ def hypot(x1: Any, x2: Any, /) -> Array:
     """√(x1² + x2²), scaled so that squares neither overflow nor vanish."""
     a, b = together("hypot", floating("hypot", x1), floating("hypot", x2))
     check_kind("hypot", a, "f")
-    size = signs.abs(
-        complexes.complex_(*(broadcast_to(in_f32(x), broadcast_shapes("hypot", a.shape, b.shape)) for x in (a, b)))
-    )
+    shape = broadcast_shapes("hypot", a.shape, b.shape)
+    size = signs.abs(complexes.complex_(*(broadcast_to(in_f32(x), shape) for x in (a, b))))
     return convert(size, a.dtype)
 
 

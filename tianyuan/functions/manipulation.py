@@ -83,9 +83,8 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     targets = (destination,) if isinstance(destination, int) else tuple(destination)
     if len(sources) != len(targets):
         raise ShapeError(f"moveaxis: {sources} and {targets} differ in length")
-    where = {
-        one_axis("moveaxis", t, x.ndim): one_axis("moveaxis", s, x.ndim) for s, t in zip(sources, targets, strict=True)
-    }
+    pairs = zip(targets, sources, strict=True)
+    where = {one_axis("moveaxis", t, x.ndim): one_axis("moveaxis", s, x.ndim) for t, s in pairs}
     if len(sources) == 1:
         ((target, origin),) = where.items()
         return moved(x, origin, target)

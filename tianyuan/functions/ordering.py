@@ -68,5 +68,6 @@ def _known(who: str, x: Array) -> Any:
         return np.asarray(x)
     except TypeError:
         raise DataDependentShapeError(
-            f"{who}: the shape of the result depends on values, which are not known while tracing; take it out of jit, or use where"
+            f"{who}: the shape of the result depends on values, which are not known while tracing; take it out of "
+            "jit, or use where"
         ) from None
