@@ -95,8 +95,8 @@ class ReduceSum(Linear):
     """
 
     axes: tuple[int, ...]
-    ulp = 8.0  # against the sum in extended precision, relative to the sum of magnitudes
-    cases = Cases(sweep=_sums, dtypes=NUMERIC)
+    ulp = 8.0  # of positive numbers; where they cancel, relative to the sum of magnitudes
+    cases = Cases(sweep=_sums, dtypes=NUMERIC, values=(0.5, 3.0), complex_ulp=8.0)
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
         """The type of x without ``axes``."""
