@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tianyuan.prims.reduction import reduce_max, reduce_min
-
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
@@ -22,6 +20,7 @@ from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import iota
 from tianyuan.prims.linear import gather, reduce_sum, reshape
 from tianyuan.prims.pointwise.arithmetic import div
+from tianyuan.prims.reduction import reduce_max, reduce_min
 from tianyuan.transforms.arguments import flat_arrays
 from tianyuan.transforms.batching import at_front, axes_in_force
 from tianyuan.types import DEFAULT_FLOAT, DEFAULT_INT, ArrayType, DType

@@ -118,57 +118,10 @@ def _padding(
     padding: Any, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> Pairs:
     if not isinstance(padding, str):
-        pairs = padding
-    if isinstance(padding, str):
-        pairs = [_transposed_padding(k, s, padding) for k, s in zip(sizes, strides, strict=True)]
-    return conv_general_dilated(x, w, (1,) * rank, pairs, strides, spread, dimension_numbers)
-
-
-def _transposed_padding(size: int, stride: int, padding: str) -> tuple[int, int]:
-    if padding.upper() == "SAME":
-        total = size + stride - 2
-        low = size - 1 if stride > size - 1 else -(-total // 2)
-    else:
-        total = size + stride - 2 + max(size - stride, 0)
-        low = size - 1
-    return low, total - low
-
-
-def _layouts(numbers: Any, rank: int) -> tuple[str, str, str, str]:
-    """The three specifications, and the spatial letters in order."""
-    letters = "HWDTUV"[:rank] if rank <= 6 else ""
-    if rank == 3 and numbers is None:
-        letters = "DHW"
-    x, w, y = numbers or (f"NC{letters}", f"OI{letters}", f"NC{letters}")
-    spatial = "".join(a for a in x if a not in "NC")
-    fits = sorted(x) == sorted("NC" + spatial) and sorted(w) == sorted("IO" + spatial) and sorted(y) == sorted(x)
-    if not fits or len(spatial) != rank:
-        raise ShapeError(
-            f"conv_general_dilated: dimension_numbers {numbers!r} do not spell layouts of {rank} spatial axes"
-        )
-    return x, w, y, spatial
-
-
-def _arranged(x: Array, spec: str, first: str, last: str) -> Array:
-    spatial = [a for a in spec if a not in (first, last)]
-    return transpose(x, [spec.index(a) for a in (first, *spatial, last)])
-
-
-def _each(values: Sequence[int] | None, rank: int) -> list[int]:
-    given = [1] * rank if values is None else list(values)
-    if len(given) != rank or any(v < 1 for v in given):
-        raise ShapeError(f"conv_general_dilated: {values!r} is no positive number for each of {rank} spatial axes")
-    return given
-
-
-def _padding(
-    padding: Any, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> Pairs:
-    if not isinstance(padding, str):
-        pairs = [tuple(p) for p in padding]
+        pairs = [(int(low), int(high)) for low, high in padding]
         if len(pairs) != len(sizes):
             raise ShapeError(f"conv_general_dilated: padding {padding!r} is no pair for each of {len(sizes)} axes")
-        return pairs  # pyright: ignore
+        return pairs
     if padding.upper() not in ("SAME", "VALID"):
         raise ArrayTypeError(f"conv_general_dilated: padding is 'SAME', 'VALID' or pairs, got {padding!r}")
     if padding.upper() == "VALID":
