@@ -27,7 +27,8 @@ GEMM = Record.of(
     "a b c",  # the operands and the result
     "batch m n k "  # extents
     "a_batch a_m a_k b_batch b_k b_n c_batch c_m "  # strides in elements; columns of C are contiguous
-    "a_by_k",  # nonzero: load_a writes k-major
+    "a_by_k "  # nonzero: load_a writes k-major
+    "inner a_outer b_outer",  # nonzero: entry i of the batch is i / inner of a_outer, i % inner of a_batch
     "epilogue epilogue_ctx load_a load_b store ctx",  # functions and what they are given, or null
 )
 """The descriptor: 8-byte fields in this order.
@@ -136,17 +137,26 @@ class _Rectangle:
     def read_fields(self) -> None:
         f = self.f
         self.fields = {name: GEMM.load(f, "%d", name) for name in GEMM.names}
-        strides = ("a_batch", "a_m", "a_k", "b_batch", "b_k", "b_n", "c_batch", "c_m")
+        strides = ("a_outer", "b_outer", "a_batch", "a_m", "a_k", "b_batch", "b_k", "b_n", "c_batch", "c_m")
         self.stride = {name: f.imul(self.fields[name], self.element.size) for name in strides}
         self.k = self.fields["k"]
         s, size = self.stride, self.element.size
-        self.a = self.offset("a", ("%batch", s["a_batch"]), ("%row", s["a_m"]))
-        self.b = self.offset("b", ("%batch", s["b_batch"]), ("%column", s["b_n"]))
+        outer, inner = self.entry()
+        self.a = self.offset("a", (outer, s["a_outer"]), (inner, s["a_batch"]), ("%row", s["a_m"]))
+        self.b = self.offset("b", (outer, s["b_outer"]), (inner, s["b_batch"]), ("%column", s["b_n"]))
         self.c = self.offset("c", ("%batch", s["c_batch"]), ("%row", s["c_m"]), ("%column", size))
         self.one_step = f.op(f"icmp sle i64 {self.k}, {KC}")
         self.has_load_a = f.op(f"icmp ne ptr {self.fields['load_a']}, null")
         self.has_load_b = f.op(f"icmp ne ptr {self.fields['load_b']}, null")
         self.has_store = f.op(f"icmp ne ptr {self.fields['store']}, null")
+
+    def entry(self) -> tuple[Extent, Extent]:
+        """The entry of the batch as two indices, for operands whose batch axes lie apart."""
+        f, size = self.f, self.fields["inner"]
+        none = f.op(f"icmp eq i64 {size}, 0")
+        divisor = select(f, none, 1, size)
+        outer, rest = f.idiv("%batch", divisor), f.irem("%batch", divisor)
+        return select(f, none, 0, outer), select(f, none, "%batch", rest)
 
     def offset(self, name: str, *terms: tuple[Extent, Extent]) -> str:
         """A field's pointer plus a sum of products."""

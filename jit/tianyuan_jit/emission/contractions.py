@@ -1,4 +1,11 @@
-"""Contractions and convolutions: descriptors for the libraries of compiled kernels, and what follows them."""
+"""Contractions of arrays as contractions of matrices: axes walked as one, a descriptor for the library.
+
+The axes are in four groups: batch, rows (free axes of a), columns (free axes of b), and k. Each group is one
+axis for the library where the strides allow it, the batch two. An operand of which they do not is copied into
+scratch memory in an order that does. Where the result has no columns the operands are exchanged, so that
+vectors run along its rows (the same products, the same sums). Complex numbers are four real contractions,
+re = rr - ii and im = ri + ir.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +13,30 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from tianyuan import lowering
-from tianyuan.errors import MachineError
-from tianyuan.types import ArrayType, DType
-from tianyuan_jit import contraction, convolution, engine
+from tianyuan.lowering import Contract, Convolve
+from tianyuan.types import ArrayType, DType, real_dtype
+from tianyuan_jit import contraction, engine
 from tianyuan_jit.contraction import GEMM
-from tianyuan_jit.convolution import CONVOLUTION
 from tianyuan_jit.emission.buffers import address
+from tianyuan_jit.emission.convolutions import emit_convolution
+from tianyuan_jit.emission.epilogues import Tiling, emit_following, epilogue
 from tianyuan_jit.emission.fused import emit_fused
+from tianyuan_jit.emission.matrices import UNIT, Geometry, Groups
+from tianyuan_jit.emission.monomials import ONE, Monomial, monomial, product, row_major
+from tianyuan_jit.emission.parts import combine
 from tianyuan_jit.fusion.clusters import collapsed
-from tianyuan_jit.fusion.leaves import row_major
-from tianyuan_jit.kernels import Contraction, Fused, Operand, Read, Tile, View, Write
-from tianyuan_jit.record import Record
+from tianyuan_jit.kernels import Arg, Contraction, Fused, Operand, Read, View, Write
 from tianyuan_jit.text import Extent, Function
 
-_ELEMENT = {"u8": "i8", "u16": "i16", "u32": "i32", "u64": "i64"}
+_UNSIGNED = {"u8": "i8", "u16": "i16", "u32": "i32", "u64": "i64"}
 
 for _dtype in contraction.DTYPES:
     engine.library(
         f"contractions of {_dtype}",
         functools.partial(contraction.library, _dtype),
         exports=(f"ty_gemm_{_dtype}_run", f"ty_gemm_{_dtype}_serial"),
-    )
-    engine.library(
-        f"convolutions of {_dtype}",
-        functools.partial(convolution.library, _dtype),
-        exports=tuple(f"ty_conv_{which}_{_dtype}_run" for which in convolution.WHICH),
     )
 
 
@@ -45,202 +48,209 @@ def emit_contraction(
     numbers: Sequence[str],
     isa: str,
 ) -> None:
-    """Append what runs a contraction to a program's body; pointers are by buffer, numbers by Arg."""
-    site = _Site(f, tuple(types), tuple(pointers), tuple(numbers), isa)
-    if isinstance(kernel.lowering, lowering.Convolve):
-        site.convolve(kernel, kernel.lowering)
+    """Append what runs a contraction to a program's body; pointers are by buffer, numbers by Arg.
+
+    Strides that are Args cannot be compared: such operands are copied unless they have one axis a group. For
+    row-major operands leave ``strides`` None.
+    """
+    if isinstance(kernel.lowering, Convolve):
+        emit_convolution(f, kernel, types, pointers, numbers, isa)
     else:
-        site.contract(kernel, kernel.lowering)
-    if kernel.writes:
-        emit_fused(f, following(kernel), types, pointers, numbers, isa)
-
-
-def following(kernel: Contraction) -> Fused:
-    """The epilogue as a kernel of its own that reads the stored result."""
-    shape = kernel.out.type.shape
-    own = View(kernel.out.buffer, kernel.out.offset, row_major(shape))
-    nodes = tuple(Read(own, n.dtype) if isinstance(n, Tile) else n for n in kernel.nodes)
-    done = Write(0, own)  # the tile as it is stands in its place already
-    return collapsed(Fused(shape, 0, nodes, tuple(w for w in kernel.writes if w != done)))
+        _Site(f, kernel, kernel.lowering, types, pointers, numbers, isa).emit()
 
 
 @frozen
-class _Axis:
-    """Some axes walked as one: its extent, and its stride in a, in b and in the result."""
+class _Placed:
+    """An operand as the library sees it: where it starts, and strides by its own axes."""
 
-    extent: int
-    a: int
-    b: int
-    c: int
+    pointer: str
+    strides: Sequence[Monomial]
 
 
-@frozen(eq=False)
 class _Site:
-    f: Function
-    types: tuple[ArrayType, ...]
-    pointers: tuple[str, ...]
-    numbers: tuple[str, ...]
-    isa: str
+    """One contraction in a program's body."""
 
-    def at(self, operand: Operand, offset: Extent = 0) -> str:
-        """Where an operand starts, or an element of it ``offset`` further on."""
-        start = self.f.iadd(_static(operand.offset), offset)
-        base = operand.place if isinstance(operand, _Placed) else self.pointers[operand.buffer]
-        return address(self.f, base, operand.type.dtype, start)
+    def __init__(
+        self,
+        f: Function,
+        kernel: Contraction,
+        how: Contract,
+        types: Sequence[ArrayType],
+        pointers: Sequence[str],
+        numbers: Sequence[str],
+        isa: str,
+    ) -> None:
+        self.f, self.kernel, self.types, self.pointers, self.numbers = f, kernel, types, pointers, numbers
+        self.isa, self.geometry = isa, Geometry(how, *kernel.ins)
+        self.dtype = kernel.out.type.dtype
 
-    # ---- contractions
+    def value(self, m: Monomial) -> Extent:
+        """A product as an operand."""
+        return m.operand(self.f, self.numbers)
 
-    def contract(self, kernel: Contraction, how: lowering.Contract) -> None:
-        """A descriptor for each combination of the axes that cannot be walked as one."""
-        dtype = kernel.out.type.dtype
-        if dtype.kind == "c":
-            raise MachineError("contractions of complex numbers are not there yet")
-        a, b = kernel.ins
-        k = _merged(_k_axes(how, a, b))
-        if len(k) > 1:
-            a, b = self.straightened(a, b, how)
-            k = _merged(_k_axes(how, a, b))
-        batch, m, n = (_merged(axes) for axes in _free_axes(how, a, b, kernel.out))
-        loops = [*batch[:-1], *m[:-1], *n[:-1]]
-        inner = [*(g[-1] if g else _Axis(1, 0, 0, 0) for g in (batch, m, n)), k[0] if k else _Axis(1, 0, 0, 0)]
-        self.nest(loops, lambda offsets: self.gemm(dtype, (a, b, kernel.out), inner, offsets))
+    def at(self, operand: Operand) -> str:
+        """Where an operand starts."""
+        start = self.value(monomial(operand.offset))
+        return address(self.f, self.pointers[operand.buffer], operand.type.dtype, start)
 
-    def nest(self, loops: Sequence[_Axis], body: Any, at: tuple[Extent, Extent, Extent] = (0, 0, 0)) -> None:
-        """Loops around ``body``, which is given the offsets in a, b and the result."""
-        if not loops:
-            body(at)
+    def emit(self) -> None:
+        """Copies where they are needed, the contraction, what follows it."""
+        a, b = self.placed()
+        groups = self.geometry.groups(a.strides, b.strides)
+        c = self.at(self.kernel.out)
+        if self.dtype.kind == "c":
+            self.complex(a.pointer, b.pointer, c, groups)
+            emit_following(self.f, self.kernel, self.types, self.pointers, self.numbers, self.isa)
             return
-        axis, f = loops[0], self.f
-        with f.loop(0, axis.extent) as i:
-            moved = tuple(f.iadd(x, f.imul(i, s)) for x, s in zip(at, (axis.a, axis.b, axis.c), strict=True))
-            self.nest(loops[1:], body, moved)  # pyright: ignore
+        in_tiles = self.in_tiles(groups)
+        self.gemm(self.dtype, (a.pointer, b.pointer, c), groups, epilogue=in_tiles)
+        if in_tiles is None:
+            emit_following(self.f, self.kernel, self.types, self.pointers, self.numbers, self.isa)
 
-    def gemm(self, dtype: DType, operands: Sequence[Operand], axes: Sequence[_Axis], at: Sequence[Extent]) -> None:
-        """One call of the library."""
-        batch, m, n, k = axes
-        a, b, c = (self.at(o, x) for o, x in zip(operands, at, strict=True))
-        if n.extent == 1 and m.extent > 1 and m.c == 1:  # a column is stored like a row: vectors run along it
-            a, b = b, a
-            m, n = _Axis(1, 0, 0, 0), _Axis(m.extent, 0, m.a, m.c)
-            k = _Axis(k.extent, k.b, k.a, 0)
-            batch = _Axis(batch.extent, batch.b, batch.a, batch.c)
-        fields = {"a": a, "b": b, "c": c, "batch": batch.extent, "m": m.extent, "n": n.extent, "k": k.extent}
-        fields |= {"a_batch": batch.a, "a_m": m.a, "a_k": k.a, "b_batch": batch.b, "b_k": k.b, "b_n": n.b}
-        fields |= {"c_batch": batch.c, "c_m": m.c if m.extent > 1 else n.extent}
-        self.call(GEMM, fields, f"ty_gemm_{_element(dtype)}_run")
+    # ---- operands
 
-    def call(self, record: Record, fields: dict[str, Any], symbol: str) -> None:
-        """Fill a descriptor and call a library function."""
+    def strides(self, which: int) -> list[Monomial]:
+        """An operand's strides by its own axes."""
+        given = self.kernel.ins[which].strides
+        if given is None:
+            return row_major((self.geometry.a, self.geometry.b)[which])
+        return [monomial(s) for s in given]
+
+    def placed(self) -> tuple[_Placed, _Placed]:
+        """Both operands, copied where their axes lie in a wrong order."""
+        strides = [self.strides(which) for which in range(2)]
+        orders = [self.geometry.copied_order(which, strides[which]) for which in range(2)]
+        places = self.scratch([i for i in range(2) if orders[i] is not None])
+        result: list[_Placed] = []
+        for which, order in enumerate(orders):
+            if order is None:
+                result.append(_Placed(self.at(self.kernel.ins[which]), strides[which]))
+            else:
+                result.append(self.copied(which, order, strides[which], places[which]))
+        return result[0], result[1]
+
+    def scratch(self, copied: Sequence[int]) -> dict[int, str]:
+        """Scratch memory for copies of operands, and for the parts of a complex result."""
         f = self.f
-        descriptor = record.allocate(f)
-        record.store(f, descriptor, **fields)
+        sizes: list[Extent] = []
+        for which in copied:
+            count = self.value(product((self.geometry.a, self.geometry.b)[which]))
+            sizes.append(f.imul(count, self.kernel.ins[which].type.dtype.itemsize))
+        self.count = self.value(product(self.geometry.c))
+        if self.dtype.kind == "c":
+            sizes += [f.imul(self.count, real_dtype(self.dtype).itemsize)] * 4
+        if not sizes:
+            return {}
+        f.module.declare("ptr @ty_scratch_shared(i64)")
+        offsets: list[Extent] = [0]
+        for size in sizes:
+            padded = f.iadd(size, 63)
+            padded = f.imul(f.idiv(padded, 64), 64)
+            offsets.append(f.iadd(offsets[-1], padded))
+        base = f.op(f"call ptr @ty_scratch_shared(i64 {offsets[-1]})")
+        places = [f.gep(base, o) for o in offsets[:-1]]
+        self.parts = places[len(copied) :]
+        return dict(zip(copied, places, strict=False))
+
+    def copied(self, which: int, order: Sequence[int], strides: Sequence[Monomial], place: str) -> _Placed:
+        """The operand's elements at ``place``, its axes stored in ``order``."""
+        operand = self.kernel.ins[which]
+        extents = (self.geometry.a, self.geometry.b)[which]
+        stored = row_major([extents[i] for i in order])
+        made = [stored[list(order).index(i)] for i in range(len(order))]
+        numbers = list(self.numbers)
+
+        def number(m: Monomial) -> Any:
+            if m.known is not None:
+                return m.known
+            numbers.append(str(self.value(m)))
+            return Arg(len(numbers) - 1)
+
+        read = Read(View(operand.buffer, operand.offset, tuple(number(strides[i]) for i in order)), operand.type.dtype)
+        write = Write(0, View(len(self.types), 0, tuple(number(s) for s in stored)))
+        copy = Fused(tuple(number(extents[i]) for i in order), 0, (read,), (write,))
+        if len(numbers) == len(self.numbers):
+            copy = collapsed(copy)
+        emit_fused(self.f, copy, [*self.types, operand.type], [*self.pointers, place], numbers, self.isa)
+        return _Placed(place, made)
+
+    # ---- the library
+
+    def gemm(
+        self,
+        dtype: DType,
+        places: Sequence[str],
+        groups: Groups,
+        scale: int = 1,
+        epilogue: tuple[str, str] | None = None,
+    ) -> None:
+        """One call; strides of operands are multiplied by ``scale``."""
+        f = self.f
+        m, n = (g[0] if g else UNIT for g in (groups.m, groups.n))
+        k = groups.k[0] if groups.k else UNIT
+        inner = groups.batch[-1] if groups.batch else UNIT
+        outer = groups.batch[0] if len(groups.batch) > 1 else None
+
+        def times(x: Monomial) -> Extent:
+            return f.imul(self.value(x), scale)
+
+        columns = self.value(n.extent)
+        fields: dict[str, Extent] = {"a": places[0], "b": places[1], "c": places[2]}
+        fields |= {"batch": self.value(product([x.extent for x in groups.batch])), "k": self.value(k.extent)}
+        fields |= {"m": self.value(m.extent), "n": columns}
+        fields |= {"a_batch": times(inner.a), "a_m": times(m.a), "a_k": times(k.a)}
+        fields |= {"b_batch": times(inner.b), "b_k": times(k.b), "b_n": times(n.b)}
+        fields |= {"c_batch": f.imul(self.value(m.extent), columns), "c_m": columns}
+        if outer is not None:
+            fields |= {"inner": self.value(inner.extent), "a_outer": times(outer.a), "b_outer": times(outer.b)}
+        fields = self.exchanged(fields)
+        if epilogue is not None:
+            fields |= dict(zip(("epilogue", "epilogue_ctx"), epilogue, strict=True))
+        descriptor = GEMM.allocate(f)
+        GEMM.store(f, descriptor, **fields)
+        symbol = f"ty_gemm_{_UNSIGNED.get(dtype.short, dtype.short)}_run"
         f.module.declare(f"void @{symbol}(ptr)")
         f.do(f"call void @{symbol}(ptr {descriptor})")
 
-    def straightened(self, a: Operand, b: Operand, how: lowering.Contract) -> tuple[Operand, Operand]:
-        """Copies in scratch memory whose contracted axes lie one behind the other, in the order of the sum."""
-        orders = _order(a, [p[0] for p in how.contract]), _order(b, [p[1] for p in how.contract])
+    def exchanged(self, fields: dict[str, Extent]) -> dict[str, Extent]:
+        """With a and b exchanged if there is one column: a column of the result is stored like a row."""
+        other = fields | {"a": fields["b"], "b": fields["a"], "m": fields["n"], "n": fields["m"]}
+        pairs = [("a_batch", "b_batch"), ("a_m", "b_n"), ("a_k", "b_k"), ("a_outer", "b_outer")]
+        for x, y in pairs:
+            if x in fields:
+                other |= {x: fields[y], y: fields[x]}
+        other["c_m"] = fields["m"]
+        columns = fields["n"]
+        if isinstance(columns, int):
+            return other if columns == 1 else fields
         f = self.f
-        f.module.declare("ptr @ty_scratch_shared(i64)")
-        room = [-(-o.type.nbytes // 64) * 64 for o in (a, b)]
-        base = f.op(f"call ptr @ty_scratch_shared(i64 {sum(room)})")
-        places = (base, f.gep(base, room[0]))
-        made = [self.copied(o, order, p) for o, order, p in zip((a, b), orders, places, strict=True)]
-        return made[0], made[1]
+        one = f.op(f"icmp eq i64 {columns}, 1")
 
-    def copied(self, operand: Operand, order: Sequence[int], place: str) -> Operand:
-        """The operand's elements at ``place`` with its axes stored in ``order``; seen with its own axes."""
-        shape = [operand.type.shape[i] for i in order]
-        strides = [_strides(operand)[i] for i in order]
-        types, pointers = (*self.types, operand.type), (*self.pointers, place)
-        buffer = len(self.types)
-        read = Read(View(operand.buffer, operand.offset, tuple(strides)), operand.type.dtype)
-        write = Write(0, View(buffer, 0, row_major(shape)))
-        kernel = collapsed(Fused(tuple(shape), 0, (read,), (write,)))
-        emit_fused(self.f, kernel, types, pointers, self.numbers, self.isa)
-        stored = row_major(shape)
-        seen = tuple(stored[list(order).index(i)] for i in range(len(order)))
-        return _Placed(buffer, operand.type, 0, seen, place)
+        def pick(name: str) -> str:
+            kind = GEMM.kind(name)
+            return f.op(f"select i1 {one}, {kind} {other[name]}, {kind} {fields[name]}")
 
-    # ---- convolutions
+        return {name: value if value == other[name] else pick(name) for name, value in fields.items()}
 
-    def convolve(self, kernel: Contraction, how: lowering.Convolve) -> None:
-        """A descriptor with three spatial axes, the first ones of extent 1."""
-        names = {"forward": "xwy", "input": "ywx", "weight": "xyw"}[how.which]
-        operand = dict(zip(names, (*kernel.ins, kernel.out), strict=True))
-        x, w, y = (operand[n].type.shape for n in "xwy")
-        rank = len(x) - 2
-        if rank > 3:
-            raise MachineError(f"convolutions have at most 3 spatial axes here, got {rank}")
-        fields: dict[str, Any] = {n: self.at(operand[n]) for n in "xwy"}
-        fields |= {"batch": x[0], "groups": how.groups, "channels": w[-2], "outputs": w[-1] // how.groups}
-        for stem, values, default in (
-            ("size", x[1:-1], 1),
-            ("kernel", w[:-2], 1),
-            ("out", y[1:-1], 1),
-            ("stride", how.strides, 1),
-            ("low", how.low, 0),
-            ("dilation", how.dilation, 1),
-        ):
-            padded = [default] * (3 - rank) + list(values)
-            fields |= {f"{stem}{i}": v for i, v in enumerate(padded)}
-        dtype = kernel.out.type.dtype
-        self.call(CONVOLUTION, fields, f"ty_conv_{how.which}_{_element(dtype)}_run")
+    def complex(self, a: str, b: str, c: str, groups: Groups) -> None:
+        """Four real contractions of the parts, then the complex result."""
+        f, part = self.f, real_dtype(self.dtype)
+        a_parts, b_parts = ((p, f.gep(p, part.itemsize)) for p in (a, b))
+        pairs = [(x, y) for x in a_parts for y in b_parts]  # rr, ri, ir, ii
+        for (x, y), place in zip(pairs, self.parts, strict=True):
+            self.gemm(part, (x, y, place), groups, scale=2)
+        combine(f, self.parts, c, self.dtype, self.count, self.isa)
 
+    # ---- the epilogue
 
-@frozen
-class _Placed(Operand):
-    """A copy in scratch memory."""
-
-    place: str = ""
-
-
-def _element(dtype: DType) -> str:
-    return _ELEMENT.get(dtype.short, dtype.short)
-
-
-def _static(value: Any) -> int:
-    if not isinstance(value, int):
-        raise MachineError("contractions of unknown extents are compiled for each size")
-    return value
-
-
-def _strides(operand: Operand) -> Sequence[int]:
-    given = operand.strides
-    return row_major(operand.type.shape) if given is None else [_static(s) for s in given]
-
-
-def _k_axes(how: lowering.Contract, a: Operand, b: Operand) -> list[_Axis]:
-    x, y = _strides(a), _strides(b)
-    return [_Axis(a.type.shape[i], x[i], y[j], 0) for i, j in how.contract]
-
-
-def _free_axes(
-    how: lowering.Contract, a: Operand, b: Operand, c: Operand
-) -> tuple[list[_Axis], list[_Axis], list[_Axis]]:
-    """The axes of the batch, of the rows and of the columns."""
-    x, y, z = _strides(a), _strides(b), iter(row_major(c.type.shape))
-    batch = [_Axis(a.type.shape[i], x[i], y[j], next(z)) for i, j in how.batch]
-    gone = [p[0] for p in (*how.batch, *how.contract)], [p[1] for p in (*how.batch, *how.contract)]
-    m = [_Axis(n, x[i], 0, next(z)) for i, n in enumerate(a.type.shape) if i not in gone[0]]
-    n = [_Axis(n, 0, y[i], next(z)) for i, n in enumerate(b.type.shape) if i not in gone[1]]
-    return batch, m, n
-
-
-def _merged(axes: Sequence[_Axis]) -> list[_Axis]:
-    """Neighbours that can be walked as one are one; axes of extent 1 are none."""
-    result: list[_Axis] = []
-    for axis in axes:
-        if axis.extent == 1:
-            continue
-        last = result[-1] if result else None
-        n = axis.extent
-        if last is not None and (last.a, last.b, last.c) == (axis.a * n, axis.b * n, axis.c * n):
-            result[-1] = evolve(axis, extent=last.extent * n)
-        else:
-            result.append(axis)
-    return result
-
-
-def _order(operand: Operand, last: Sequence[int]) -> list[int]:
-    return [*(i for i in range(len(operand.type.shape)) if i not in last), *last]
+    def in_tiles(self, groups: Groups) -> tuple[str, str] | None:
+        """The epilogue as a function of tiles, and its context; None where it has to follow, or there is none."""
+        g = self.geometry
+        if not self.kernel.writes or any(n.known is None for n in g.c):
+            return None
+        batch, m = len(g.batch), len(g.batch) + len(g.m)
+        axes = tuple(range(batch)), tuple(range(batch, m)), tuple(range(m, len(g.c)))
+        if product(g.n) == ONE:
+            axes = axes[0], (), (*axes[1], *axes[2])
+        tiling = Tiling(*axes, columns_of_batch=0)
+        return epilogue(self.f, self.kernel, tiling, self.types, self.pointers, self.numbers, self.isa)
