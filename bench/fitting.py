@@ -293,6 +293,53 @@ def hyperbolic_cosine(terms: int, high: Any) -> Fit:
     return Fit(f, terms, SMALL, high**2, identity)
 
 
+def log_gamma(terms: int) -> Fit:
+    """lgamma(2 + y) / y on |y| <= 1/2, relative."""
+
+    def f(y: Any) -> Any:
+        euler = 1 - mp.euler
+        return mp.loggamma(2 + y) / y if abs(y) > SMALL else euler + (mp.zeta(2) - 1) * y / 2
+
+    return Fit(f, terms, mp.mpf("-0.5"), mp.mpf("0.5"), lambda y: 1 / f(y), pairs=1)
+
+
+def stirling(terms: int) -> Fit:
+    """x (lgamma x - (x - 1/2) log x + x - log(2π) / 2) in u = 1/x², x >= 7.5, relative to lgamma's size there."""
+
+    def f(u: Any) -> Any:
+        if u < CUT:
+            return mp.mpf(1) / 12 - u / 360 + u * u / 1260
+        x = 1 / mp.sqrt(u)
+        return x * (mp.loggamma(x) - (x - mp.mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2)
+
+    return Fit(f, terms, SMALL, mp.mpf("7.5") ** -2, lambda u: mp.sqrt(u) / 8)
+
+
+ROOT_OF_DIGAMMA = mp.findroot(mp.digamma, 1.46)
+
+
+def digamma(terms: int) -> Fit:
+    """ψ(x) / (x - x0) in t = x - 3/2, |t| <= 1/2, where ψ(x0) = 0, relative."""
+
+    def f(t: Any) -> Any:
+        x = t + mp.mpf(3) / 2
+        return mp.digamma(x) / (x - ROOT_OF_DIGAMMA)
+
+    return Fit(f, terms, mp.mpf("-0.5"), mp.mpf("0.5"), lambda t: 1 / f(t), pairs=1)
+
+
+def digamma_series(terms: int) -> Fit:
+    """(log x - 1/(2x) - ψ(x)) x² in u = 1/x², x >= 8."""
+
+    def f(u: Any) -> Any:
+        if u < CUT:
+            return mp.mpf(1) / 12 - u / 120 + u * u / 252
+        x = 1 / mp.sqrt(u)
+        return (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) / u
+
+    return Fit(f, terms, SMALL, mp.mpf(1) / 64, identity)
+
+
 FITS: dict[str, Callable[[], Fit]] = {
     "sin32": lambda: sine(3, "f32"),
     "cos32": lambda: cosine(3, "f32"),
@@ -320,6 +367,10 @@ FITS: dict[str, Callable[[], Fit]] = {
     "cosh, for f32": lambda: hyperbolic_cosine(3, HALF_LN2),
     "sinh64": lambda: hyperbolic_sine(5, HALF_LN2),
     "cosh64": lambda: hyperbolic_cosine(5, HALF_LN2),
+    "lgamma": lambda: log_gamma(19),
+    "stirling": lambda: stirling(6),
+    "digamma": lambda: digamma(23),
+    "digamma far": lambda: digamma_series(6),
 }
 
 if __name__ == "__main__":

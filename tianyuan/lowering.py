@@ -68,7 +68,7 @@ class Scalars(Protocol):
 
     # Elementary functions by name, f16 to f64 (complex where defined): exp exp2 expm1 log log2 log10
     # log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc erfinv pow cbrt
-    # rsqrt logistic lgamma digamma nextafter.
+    # rsqrt logistic lgamma digamma.
     def call(self, name: str, *args: Any) -> Any: ...
 
 

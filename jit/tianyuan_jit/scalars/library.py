@@ -11,6 +11,7 @@ from tianyuan_jit.scalars import (
     error_functions,
     exponential,
     fused,
+    gamma_functions,
     hyperbolic,
     inverse_hyperbolic,
     inverse_trigonometric,
@@ -52,6 +53,8 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
     "erf": (1, error_functions.erf),
     "erfc": (1, error_functions.erfc),
     "erfinv": (1, error_functions.erfinv),
+    "lgamma": (1, gamma_functions.lgamma),
+    "digamma": (1, gamma_functions.digamma),
 }
 """Name to number of arguments and program; fma only serves targets without the instruction."""
 

@@ -93,6 +93,8 @@ def test_against_the_oracle(cls: Any) -> None:
 
         told = np.logical_and.reduce([np.isfinite(a) for a in args if a.dtype.kind == "c"] or [actual == actual], 0)
         told |= not any(d.kind == "c" for d in dtypes)  # of complex numbers that are not finite nothing is promised
+        if cls.name in ("lgamma", "digamma"):  # near their zeros below 0 nothing is promised
+            told &= ~(np.signbit(args[0]) & (np.abs(np.nan_to_num(expected, nan=2)) < 1))
         assert ulps(actual[told], expected[told]) <= bound(cls, dtypes), dtypes
         if result.kind == "f" and "c" not in (d.kind for d in dtypes):
             zero = (actual == 0) & (expected == 0)
