@@ -9,20 +9,32 @@ from typing import Any
 
 from attrs import evolve
 
+from tianyuan import lowering
 from tianyuan.types import ArrayType
 from tianyuan_jit.emission.columns import by_columns
-from tianyuan_jit.kernels import Arg, Fused, FusedProgram, Index, Node, Operand, Read, View
+from tianyuan_jit.kernels import Arg, Fused, FusedProgram, Index, Node, Operand, Read, Single, View
+
+SIZELESS = (
+    lowering.ArgReduce,
+    lowering.Cumulate,
+    lowering.Gather,
+    lowering.Scatter,
+    lowering.Sort,
+    lowering.Threefry,
+)
 
 
 def generic(program: FusedProgram) -> tuple[FusedProgram, list[int]] | None:
     """The program over numbers, and what they are; None if it has temporaries or kernels of another kind."""
-    if any(not isinstance(k, Fused) for k in program.kernels) or _temporaries(program):
+    if any(not isinstance(k, Fused | Single) for k in program.kernels) or _temporaries(program):
+        return None
+    if any(isinstance(k, Single) and not isinstance(k.lowering, SIZELESS) for k in program.kernels):
         return None
     numbers: list[int] = []
-    kernels = tuple(_Numbers(numbers).fused(k) for k in program.kernels if isinstance(k, Fused))
+    kernels = tuple(_Numbers(numbers).kernel(k) for k in program.kernels if isinstance(k, Fused | Single))
     buffers = tuple(ArrayType(t.dtype) for t in program.buffers)
     results = tuple(_result(r, numbers) for r in program.results)
-    return FusedProgram(buffers, program.params, kernels, results), numbers
+    return FusedProgram(buffers, program.params, kernels, results, program.sources), numbers
 
 
 def _result(operand: Operand, numbers: list[int]) -> Operand:
@@ -48,6 +60,24 @@ class _Numbers:
         """A number as an Arg."""
         self.numbers.append(value)
         return Arg(len(self.numbers) - 1)
+
+    def kernel(self, kernel: Fused | Single) -> Fused | Single:
+        """A kernel over Args."""
+        return self.fused(kernel) if isinstance(kernel, Fused) else self.single(kernel)
+
+    def single(self, kernel: Single) -> Single:
+        """A kernel on whole arrays whose extents are Args; a window's sizes are read off the arrays."""
+        how = kernel.lowering
+        if isinstance(how, lowering.Gather | lowering.Scatter):
+            how = evolve(how, sizes=())
+        ins, outs = (tuple(self.operand(o) for o in some) for some in (kernel.ins, kernel.outs))
+        return evolve(kernel, lowering=how, ins=ins, outs=outs)
+
+    def operand(self, operand: Operand) -> Operand:
+        """A whole array with Args for extents."""
+        shape: Any = tuple(self.arg(n) for n in operand.type.shape)
+        offset = 0 if operand.offset == 0 else self.arg(operand.offset)
+        return Operand(operand.buffer, ArrayType(operand.type.dtype, shape), offset)
 
     def fused(self, kernel: Fused) -> Fused:
         """A kernel whose extents, offsets and outer strides are Args; 0 and inner strides of 1 stay."""
