@@ -48,12 +48,19 @@ def load_checkpoint(path: str | Path, like: Any) -> tuple[Any, dict[str, Any]]:
     Raises RecordError if the file is damaged or foreign, or if a leaf is missing, extra, or of another type.
     """
     arrays, header = _read(Path(path))
-    dtypes, notes = json.loads(header["dtypes"]), json.loads(header["notes"])
+    dtypes, notes = (_field(path, header, name) for name in ("dtypes", "notes"))
     named, structure = ty.tree.flatten_with_path(like)
     wanted = {_name(p): ty.asarray(x).type for p, x in named}
     _check_names(path, set(wanted), set(arrays))
     leaves = [_leaf(path, n, arrays[n], dtypes[n], t) for n, t in wanted.items()]
     return ty.tree.unflatten(structure, leaves), notes
+
+
+def _field(path: str | Path, header: dict[str, str], name: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(header[name]))
+    except (KeyError, ValueError, TypeError):
+        raise RecordError(f"{path} has a damaged header: {name} cannot be read") from None
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -13,6 +13,7 @@ from tianyuan.program import Program
 X = np.array([0.3, 0.7, 1.1])
 C = np.array([1.3, 0.9, 1.7])
 V = np.array([1.0, -2.0, 0.5])
+START = ty.asarray(np.array([0.1, 0.2, 0.3]))  # of the sum: a carry is a variable of its own, x is another
 COUNTS = [0, 1, 2, 3, 7, 20]
 
 
@@ -25,7 +26,7 @@ def unrolled(n: int) -> Any:
     """The loop in Python."""
 
     def run(x: Any, c: Any) -> Any:
-        v = (x, x)
+        v = (x, START)
         for _ in range(n):
             v = body(v, c)
         return ty.sum(v[0] + v[1])
@@ -37,7 +38,7 @@ def looped(n: Any) -> Any:
     """The same as a while_loop."""
 
     def run(x: Any, c: Any) -> Any:
-        out = ty.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, *body(s[1:], c)), (ty.asarray(0), x, x))
+        out = ty.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, *body(s[1:], c)), (ty.asarray(0), x, START))
         return ty.sum(out[1] + out[2])
 
     return run
