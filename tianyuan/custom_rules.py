@@ -10,9 +10,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tianyuan import lowering, tree
 from tianyuan.array import Array
@@ -20,10 +21,11 @@ from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Rewriting, Undef, current, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
 from tianyuan.prims.linear import reduce_sum
-from tianyuan.program import Program, evaluate
+from tianyuan.program import Eqn, Program, evaluate
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import at_front, batch_flat
 from tianyuan.transforms.derivatives import settled
+from tianyuan.transforms.forward import jvp_flat
 from tianyuan.transforms.programs import batch_program
 from tianyuan.transforms.tracing import Traced, trace
 from tianyuan.types import ArrayType, DType
@@ -43,6 +45,7 @@ class CustomCall:
     save: Flat | None  # (x..) -> (y.., residuals..)
     pull: Flat | None  # (residuals.., dy..) -> (dx..)
     results: Callable[[], int]  # how many results, known once ``fun`` or ``save`` has been called
+    key: Any = None  # of the function and its static arguments
 
     def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """Results and tangents by the user's forward rule."""
@@ -82,12 +85,22 @@ class CustomCall:
         save, pull = over(self.save, lambda n: dims), over(self.pull, lambda n: [0] * n)
         assert fun is not None
         unbatched = None if pull is None else _sum_unmapped(pull, dims)
-        return CustomCall(self.name, fun, forward, save, unbatched, self.results)
+        return CustomCall(self.name, fun, forward, save, unbatched, self.results, self.key)
 
     def stage(self, args: Sequence[Array]) -> list[Array]:
         """Record the call as one equation: its functions as Programs over a common list of arrays closed over."""
         types = [a.type for a in args]
         call = trace(self.fun, types)
+        own = self.key, tuple(types)
+        if own in _RULES.get():
+            return list(Again(self.name, call.program)(*args, *call.closed))
+        token = _RULES.set((*_RULES.get(), own))
+        try:
+            return self._record(args, types, call)
+        finally:
+            _RULES.reset(token)
+
+    def _record(self, args: Sequence[Array], types: list[ArrayType], call: Traced) -> list[Array]:
         outs = list(call.program.out_types)
         parts: list[Traced | None] = [call, None, None, None]
         if self.forward is not None:
@@ -102,6 +115,9 @@ class CustomCall:
         assert programs[0] is not None
         made = CustomFunction(self.name, programs[0], programs[1], programs[2], programs[3], len(shared))
         return list(made(*shared, *args))
+
+
+_RULES: ContextVar[tuple[Any, ...]] = ContextVar("tianyuan_rules", default=())  # functions whose rules are being traced
 
 
 def _whole(primals: Sequence[Array], tangents: Sequence[Maybe]) -> list[Array]:
@@ -175,7 +191,7 @@ class CustomFunction(Prim):
             raise NoRuleError(f"{self.label} closes over a value that is being differentiated; pass it as an argument")
 
         def over(program: Program | None) -> Any:
-            return None if program is None else lambda *xs: evaluate(program, [*shared, *xs])
+            return None if program is None else lambda *xs: evaluate(self.tied(program), [*shared, *xs])
 
         return CustomCall(
             self.label,
@@ -185,6 +201,24 @@ class CustomFunction(Prim):
             over(self.pull),
             lambda: len(self.call.results),
         ), self.closed
+
+    def tied(self, program: Program) -> Program:
+        """A rule in which the function's calls of itself have its rules again."""
+        if not any(self.is_own(e) for e in program.eqns):
+            return program
+        shared, count = program.params[: self.closed], len(self.call.params) - self.closed
+        return Program(
+            program.params,
+            tuple(evolve(e, prim=self, args=(*shared, *e.args[:count])) if self.is_own(e) else e for e in program.eqns),
+            program.results,
+        )
+
+    def is_own(self, eqn: Eqn) -> bool:
+        """Whether an equation of a rule is a call of this function, at the same types."""
+        if not isinstance(eqn.prim, Again) or eqn.prim.label != self.label:
+            return False
+        own = self.call.in_types[self.closed :]
+        return tuple(a.type for a in eqn.args[: len(own)]) == own
 
     def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """By the user's forward rule."""
@@ -229,6 +263,50 @@ class CustomFunction(Prim):
             n,
         )
         return made(*moved), [0] * results
+
+
+@primitive
+class Again(Prim):
+    """A custom function called from its own rule: its rules are those of the call around it.
+
+    Arguments: its own, then arrays closed over.
+    """
+
+    label: str
+    call: Program
+    multiple = True
+    cases = Cases(_no_cases, ())
+
+    def types(self, *args: ArrayType) -> tuple[ArrayType, ...]:
+        """Those of the function."""
+        return self.call.out_types
+
+    def lower(self, *types: ArrayType) -> lowering.Lowering:
+        """The function itself."""
+        return lowering.Call(self.call)
+
+    def finished(self) -> Program:
+        """The function itself."""
+        return self.call
+
+    def effects(self) -> frozenset[str]:
+        """Those of the function."""
+        return self.call.effects
+
+    def oracle(self, *args: Any) -> Any:
+        """The machines run Programs themselves."""
+        raise NotImplementedError
+
+    def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """Outside its rule, as the function is written."""
+        return jvp_flat(lambda *xs: evaluate(self.call, xs), primals, tangents)
+
+    def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
+        """The batched function."""
+        mask = [d is not None for d in dims]
+        moved = [at_front(x, d, size) if d is not None else x for x, d in zip(args, dims, strict=True)]
+        made = batch_program(self.call, size, mask, [True] * len(self.call.results))[0]
+        return Again(self.label, made)(*moved), [0] * len(self.call.results)
 
 
 def _required(program: Program | None) -> Program:
@@ -290,6 +368,11 @@ class CustomTangent(Prim):
 
 
 # ---- what users call
+
+
+def _key(owner: Any, fixed: Sequence[Any]) -> Any:
+    """A function and its static arguments (by identity where they cannot be hashed)."""
+    return id(owner), tuple(id(x) if getattr(type(x), "__hash__", None) is None else x for x in fixed)
 
 
 class _Custom:
@@ -357,7 +440,9 @@ class custom_jvp(_Custom):
             box[:] = [out]
             return [*flat, *derivative]
 
-        outs = current().custom(CustomCall(name, fun, forward, None, None, lambda: box[0].size), arrays)
+        outs = current().custom(
+            CustomCall(name, fun, forward, None, None, lambda: box[0].size, _key(self, fixed)), arrays
+        )
         return tree.unflatten(box[0], outs)
 
 
@@ -396,7 +481,9 @@ class custom_vjp(_Custom):
         fixed, free = self._split(self._positional(args, kwargs))
         arrays, shape = flat_arrays(free, name, "argument ")
         flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd)
-        outs = current().custom(CustomCall(name, flat.call, None, flat.save, flat.pull, lambda: flat.out.size), arrays)
+        results = lambda: flat.out.size  # noqa: E731
+        call = CustomCall(name, flat.call, None, flat.save, flat.pull, results, _key(self, fixed))
+        outs = current().custom(call, arrays)
         return tree.unflatten(flat.out, outs)
 
 
