@@ -340,7 +340,8 @@ class _Rectangle:
     def call_loader(self, name: str, target: str, stride: Extent, start: Extent, count: Extent) -> None:
         sizes = (stride, start, count, self.k0, self.nk, "%batch")
         args = ", ".join(f"i64 {x}" for x in sizes)
-        self.f.do(f"call void {self.fields[name]}(ptr {self.fields['ctx']}, ptr {target}, {args})")
+        with self.f.when(self.f.op(f"icmp sgt i64 {self.nk}, 0")):  # loaders may divide by an extent of k
+            self.f.do(f"call void {self.fields[name]}(ptr {self.fields['ctx']}, ptr {target}, {args})")
 
     def place_a(self) -> None:
         """The block of A: its address and strides, after packing it where that was chosen."""

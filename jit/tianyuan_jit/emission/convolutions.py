@@ -6,18 +6,19 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from tianyuan.errors import MachineError
 from tianyuan.lowering import Convolve
 from tianyuan.types import ArrayType, DType, real_dtype
 from tianyuan_jit import contraction, convolution, engine
 from tianyuan_jit.convolution import CONVOLUTION
-from tianyuan_jit.emission.buffers import address
+from tianyuan_jit.emission.buffers import Buffer, address
 from tianyuan_jit.emission.epilogues import Tiling, emit_following, epilogue
+from tianyuan_jit.emission.nests import emit_nest
 from tianyuan_jit.emission.parts import combine, separate
 from tianyuan_jit.kernels import Arg, Contraction, Operand
 from tianyuan_jit.text import Extent, Function
 
 _UNSIGNED = {"u8": "i8", "u16": "i16", "u32": "i32", "u64": "i64"}
+AXES = 3  # spatial axes of the library
 _ARGUMENTS = {"forward": "xwy", "input": "ywx", "weight": "xyw"}
 
 for _dtype in contraction.DTYPES:
@@ -85,8 +86,6 @@ class _Site:
         f = self.f
         x, w, y = ([self.value(n) for n in self.operands[name].type.shape] for name in "xwy")
         rank = len(x) - 2
-        if rank > 3:
-            raise MachineError(f"convolutions have at most 3 spatial axes here, got {rank}")
         groups = self.value(self.how.groups)
         fields: dict[str, Extent] = {"batch": x[0], "groups": groups, "channels": w[-2]}
         fields["outputs"] = f.idiv(w[-1], groups)
@@ -98,13 +97,16 @@ class _Site:
             ("low", self.how.low, 0),
             ("dilation", self.how.dilation, 1),
         ):
-            padded = [default] * (3 - rank) + [self.value(v) for v in values]
+            padded = [default] * (AXES - rank) + [self.value(v) for v in values]
             fields |= {f"{stem}{i}": v for i, v in enumerate(padded)}
         return fields
 
     def call(self, dtype: DType, places: dict[str, str], in_tiles: tuple[str, str] | None) -> None:
-        """One call of the library."""
+        """One call of the library; loops where it does not know so many axes."""
         f = self.f
+        if len(self.how.strides) > AXES:
+            self.nest(dtype, places)
+            return
         fields = self.geometry() | dict(places)
         if in_tiles is not None:
             fields |= dict(zip(("epilogue", "epilogue_ctx"), in_tiles, strict=True))
@@ -114,12 +116,21 @@ class _Site:
         f.module.declare(f"void @{symbol}(ptr)")
         f.do(f"call void @{symbol}(ptr {descriptor})")
 
+    def nest(self, dtype: DType, places: dict[str, str]) -> None:
+        """Plain loops."""
+        how, value = self.how, self.value
+        shapes = {name: tuple(value(n) for n in o.type.shape) for name, o in self.operands.items()}
+        operands = {name: Buffer(places[name], dtype, shapes[name]) for name in "xwy"}
+        lists = ([value(n) for n in numbers] for numbers in (how.strides, how.low, how.dilation))
+        emit_nest(self.f, how.which, operands, (*lists, value(how.groups)), self.isa != "sse2")
+
     def in_tiles(self) -> tuple[str, str] | None:
         """The epilogue as a function of tiles: rows are all axes but the last, a group is some of its columns."""
         shape = self.kernel.out.type.shape
         numbers: list[Any] = [*shape, self.how.groups]
         known = not any(isinstance(n, Arg) for n in numbers)
-        if not self.kernel.writes or not known or self.how.which == "input":
+        wide = len(self.how.strides) > AXES
+        if not self.kernel.writes or not known or wide or self.how.which == "input":
             return None
         last = len(shape) - 1
         tiling = Tiling((), tuple(range(last)), (last,), shape[last] // self.how.groups)
