@@ -12,7 +12,8 @@ from attrs import evolve
 from tianyuan import lowering
 from tianyuan.types import ArrayType
 from tianyuan_jit.emission.columns import by_columns
-from tianyuan_jit.kernels import Arg, Fused, FusedProgram, Index, Node, Operand, Read, Single, View
+from tianyuan_jit.fusion.leaves import row_major
+from tianyuan_jit.kernels import Arg, Contraction, Fused, FusedProgram, Index, Kernel, Node, Operand, Read, Single, View
 
 SIZELESS = (
     lowering.ArgReduce,
@@ -26,15 +27,21 @@ SIZELESS = (
 
 def generic(program: FusedProgram) -> tuple[FusedProgram, list[int]] | None:
     """The program over numbers, and what they are; None if it has temporaries or kernels of another kind."""
-    if any(not isinstance(k, Fused | Single) for k in program.kernels) or _temporaries(program):
-        return None
-    if any(isinstance(k, Single) and not isinstance(k.lowering, SIZELESS) for k in program.kernels):
+    if not all(map(_sizeless, program.kernels)) or _temporaries(program):
         return None
     numbers: list[int] = []
-    kernels = tuple(_Numbers(numbers).kernel(k) for k in program.kernels if isinstance(k, Fused | Single))
+    kernels = tuple(_Numbers(numbers).kernel(k) for k in program.kernels)
     buffers = tuple(ArrayType(t.dtype) for t in program.buffers)
     results = tuple(_result(r, numbers) for r in program.results)
     return FusedProgram(buffers, program.params, kernels, results, program.sources), numbers
+
+
+def _sizeless(kernel: Kernel) -> bool:
+    """Whether a kernel's code can be made before its sizes are known."""
+    if isinstance(kernel, Contraction):
+        contiguous = all(o.strides in (None, row_major(o.type.shape)) for o in kernel.ins)
+        return contiguous and not kernel.writes
+    return isinstance(kernel, Fused) or isinstance(kernel.lowering, SIZELESS)
 
 
 def _result(operand: Operand, numbers: list[int]) -> Operand:
@@ -61,11 +68,22 @@ class _Numbers:
         self.numbers.append(value)
         return Arg(len(self.numbers) - 1)
 
-    def kernel(self, kernel: Fused | Single) -> Fused | Single:
+    def kernel(self, kernel: Kernel) -> Kernel:
         """A kernel over Args."""
-        return self.fused(kernel) if isinstance(kernel, Fused) else self.single(kernel)
+        if isinstance(kernel, Fused):
+            return self.fused(kernel)
+        return self.contraction(kernel) if isinstance(kernel, Contraction) else self.single(kernel)
 
-    def single(self, kernel: Single) -> Single:
+    def contraction(self, kernel: Contraction) -> Contraction:
+        """A contraction of row-major arrays; what a convolution's windows are is given at the run, too."""
+        how = kernel.lowering
+        if isinstance(how, lowering.Convolve):
+            fields = {name: tuple(map(self.arg, getattr(how, name))) for name in ("strides", "low", "dilation")}
+            how = evolve(how, **fields, groups=self.arg(how.groups))
+        a, b, out = (self.operand(o) for o in (*kernel.ins, kernel.out))
+        return Contraction(how, (a, b), out)
+
+    def single(self, kernel: Any) -> Single:
         """A kernel on whole arrays whose extents are Args; a window's sizes are read off the arrays."""
         how = kernel.lowering
         if isinstance(how, lowering.Gather | lowering.Scatter):

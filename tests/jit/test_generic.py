@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tianyuan.core import Prim
+from tianyuan.prims.contraction import DotGeneral
+from tianyuan.prims.convolution import Conv
 from tianyuan.prims.cumulation import Cumsum
 from tianyuan.prims.linear import Gather, Scatter
 from tianyuan.prims.reduction import Argmax
@@ -30,12 +32,25 @@ def scatter(n: int, m: int) -> tuple[Prim, list[ArrayType]]:
     return Scatter("add", *fields), [x, i, ArrayType(float32, (m, m))]
 
 
+def matmul(n: int, m: int) -> tuple[Prim, list[ArrayType]]:
+    """A product of matrices."""
+    return DotGeneral((), ((1, 0),)), [ArrayType(float32, (n, m)), ArrayType(float32, (m, n + 1))]
+
+
+def conv(n: int, m: int) -> tuple[Prim, list[ArrayType]]:
+    """A convolution along one axis."""
+    fields = {"extents": (n - 2,), "strides": (1,), "low": (0,), "dilation": (1,), "groups": 1}
+    return Conv(**fields), [ArrayType(float32, (m, n, 4)), ArrayType(float32, (3, 4, m))]
+
+
 def along(make: Any) -> Any:
     """A primitive along the first axis."""
     return lambda n, m: (make, [ArrayType(float32, (n, m))])
 
 
-@pytest.mark.parametrize("make", [gather, scatter, along(Sort(0, 1, False)), along(Cumsum(0, False)), along(Argmax(0))])
+@pytest.mark.parametrize(
+    "make", [matmul, conv, gather, scatter, along(Sort(0, 1, False)), along(Cumsum(0, False)), along(Argmax(0))]
+)
 def test_sizes_are_numbers(make: Any) -> None:
     """Two sizes differ in their numbers alone."""
     found = []

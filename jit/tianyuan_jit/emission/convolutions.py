@@ -121,8 +121,9 @@ class _Site:
         how, value = self.how, self.value
         shapes = {name: tuple(value(n) for n in o.type.shape) for name, o in self.operands.items()}
         operands = {name: Buffer(places[name], dtype, shapes[name]) for name in "xwy"}
-        lists = ([value(n) for n in numbers] for numbers in (how.strides, how.low, how.dilation))
-        emit_nest(self.f, how.which, operands, (*lists, value(how.groups)), self.isa != "sse2")
+        strides, low, dilation = ([value(n) for n in numbers] for numbers in (how.strides, how.low, how.dilation))
+        window = strides, low, dilation, value(how.groups)
+        emit_nest(self.f, how.which, operands, window, self.isa != "sse2")
 
     def in_tiles(self) -> tuple[str, str] | None:
         """The epilogue as a function of tiles: rows are all axes but the last, a group is some of its columns."""
