@@ -11,6 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from attrs import fields
 
 import tianyuan.prims.pointwise.arithmetic
 import tianyuan.prims.pointwise.bitwise
@@ -21,7 +22,7 @@ from tianyuan.core import REGISTRY
 from tianyuan.prims.pointwise.base import Pointwise
 from tianyuan.types import DType, real_dtype
 
-PRIMS = [cls for name, cls in sorted(REGISTRY.items()) if issubclass(cls, Pointwise)]
+PRIMS = [cls for name, cls in sorted(REGISTRY.items()) if issubclass(cls, Pointwise) and not fields(cls)]
 COUNT = 200
 
 
@@ -73,12 +74,16 @@ def bound(cls: type[Pointwise], dtypes: tuple[DType, ...]) -> float:
     return cls.complex_ulp if any(d.kind == "c" for d in dtypes) else cls.ulp
 
 
-def machine_code(cls: type[Pointwise], dtypes: tuple[DType, ...], result: DType, lanes: int, machine: str) -> Any:
-    """The compiled scalar function; a test of one the library does not have is skipped."""
-    try:
-        return compiled(cls().scalar, dtypes, result, lanes, machine)
-    except KeyError as missing:
-        pytest.skip(f"the library has no {missing}")
+def promised(cls: type[Pointwise], args: list[Any], expected: Any) -> Any:
+    """Where the bound holds: not of complex numbers that are not finite, nor of their powers with a large
+    |b log a|; not of lgamma and digamma near their zeros below 0."""
+    complexes = [a for a in args if a.dtype.kind == "c"]
+    told = np.logical_and.reduce([np.isfinite(a) for a in complexes] or [np.ones(expected.shape, bool)])
+    if cls.name == "pow" and complexes:
+        told &= np.abs(np.log(np.abs(args[0]) + (args[0] == 0))) < 10
+    if cls.name in ("lgamma", "digamma"):
+        told &= ~(np.signbit(args[0]) & (np.abs(np.nan_to_num(expected, nan=2)) < 1))
+    return told
 
 
 @pytest.mark.parametrize("cls", PRIMS, ids=[c.name for c in PRIMS])
@@ -89,12 +94,9 @@ def test_against_the_oracle(cls: Any) -> None:
         with np.errstate(all="ignore"):
             expected = np.asarray(cls().oracle(*args))
 
-        actual = machine_code(cls, dtypes, result, 8, "host")(*args)
+        actual = compiled(cls().scalar, dtypes, result, 8)(*args)
 
-        told = np.logical_and.reduce([np.isfinite(a) for a in args if a.dtype.kind == "c"] or [actual == actual], 0)
-        told |= not any(d.kind == "c" for d in dtypes)  # of complex numbers that are not finite nothing is promised
-        if cls.name in ("lgamma", "digamma"):  # near their zeros below 0 nothing is promised
-            told &= ~(np.signbit(args[0]) & (np.abs(np.nan_to_num(expected, nan=2)) < 1))
+        told = promised(cls, args, expected)
         assert ulps(actual[told], expected[told]) <= bound(cls, dtypes), dtypes
         if result.kind == "f" and "c" not in (d.kind for d in dtypes):
             zero = (actual == 0) & (expected == 0)
@@ -106,7 +108,7 @@ def test_the_same_bits_on_every_machine(cls: Any) -> None:
     """One lane or many, with FMA hardware or without."""
     for dtypes, result in signatures(cls):
         args = arguments(dtypes)
-        reference = machine_code(cls, dtypes, result, 8, "host")(*args)
+        reference = compiled(cls().scalar, dtypes, result, 8)(*args)
 
         for lanes, machine in ((1, "host"), (4, "haswell"), (4, "x86-64")):
-            assert same_bits(machine_code(cls, dtypes, result, lanes, machine)(*args), reference), dtypes
+            assert same_bits(compiled(cls().scalar, dtypes, result, lanes, machine)(*args), reference), dtypes

@@ -34,8 +34,9 @@ class Pow(Pointwise):
     """The power: y = a^b, floats or complex numbers of one dtype, or a float a and an integer b.
 
     By the value of b: 0, 1, 2, 3, 4, -1, -2 give 1, a, a·a, (a·a)·a, (a·a)·(a·a), 1/a, 1/(a·a); all else is
-    the function pow, with C99's special values. An integer b keeps its parity, however large. Integers of
-    one dtype wrap, and a negative b gives 0, except for a = ±1.
+    the function pow, with C99's special values (of complex numbers e^(b log a), whose error grows with |b log a|).
+    An integer b keeps its parity, however large. Integers of one dtype wrap, and a negative b gives 0, except
+    for a = ±1.
 
     ∂y/∂a = b · a^(b-1), 0 where b = 0.  ∂y/∂b = y · log a, 0 where a or y is 0 (at 0^0 too), NaN where a < 0.
     """
