@@ -154,7 +154,8 @@ class _Input(_Convolution):
         f, d = self.f, self.d
         WINDOWS.store(f, self.windows, source=d["y"], channels=self.o_total, width=d["outputs"])
         WINDOWS.store(f, self.windows, filters=d["w"], filter_inputs=d["channels"], result=d["x"])
-        WINDOWS.store(f, self.windows, filter_outputs=self.o_total, group_outputs=d["outputs"])
+        outputs = {"filter_outputs": f.imax(self.o_total, d["groups"]), "group_outputs": f.imax(d["outputs"], 1)}
+        WINDOWS.store(f, self.windows, **outputs)  # with no outputs the filters are not read; the groups are counted
         self.set_axes(size=[*self.three("out")], row_step=[1, 1, 1], kernel=[*self.three("kernel")])
         self.set_axes(full=[*self.three("size")], apart=[*self.three("stride")])
         self.phases = [_PHASE.allocate(f) for _ in AXES]

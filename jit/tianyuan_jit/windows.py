@@ -54,6 +54,11 @@ def _digits(f: Function, number: Extent, sizes: list[str]) -> list[Extent]:
     return [number, *reversed(found)]
 
 
+def _something(f: Function) -> str:
+    """Whether any element is asked for: else extents may be 0, which nothing is divided by."""
+    return f.op(f"icmp ne i64 {f.imul('%nk', '%ni')}, 0")
+
+
 class _Fields:
     """The fields of one record, loaded once each where first used (in the entry block)."""
 
@@ -80,7 +85,10 @@ class _Windows:
         f = self.f
         self.fields = _Fields(f)
         self.choose_runs()
-        with f.loop(f.idiv("%k0", self.run), self.past("%k0", "%nk", self.run)) as run:
+        with (
+            f.when(_something(f)),
+            f.loop(f.idiv("%k0", self.run), self.past("%k0", "%nk", self.run)) as run,
+        ):
             self.place_run(run)
             last = self.fields["rows2"]
             with f.loop(f.idiv("%i0", last), self.past("%i0", "%ni", last)) as line:
@@ -188,23 +196,24 @@ def _emit_filters(module: Module, element: Element, isa: Isa) -> None:
     f = Function(module)
     d = _Fields(f)
     width = d["group_outputs"]
-    past = f.idiv(f.iadd(f.iadd("%k0", "%nk"), f.isub(width, 1)), width)
-    with f.loop(f.idiv("%k0", width), past) as tap:
-        _, *taps = _digits(f, tap, d.three("taps"))
-        where: Extent = 0
-        for axis, t in zip(AXES, taps, strict=True):
-            position = f.iadd(d[f"first{axis}"], f.imul(t, d[f"every{axis}"]))
-            where = f.iadd(f.imul(where, d[f"kernel{axis}"]), position)
-        start = f.imul(tap, width)
-        low = f.imax(start, "%k0")
-        count = f.isub(f.imin(f.iadd(start, width), f.iadd("%k0", "%nk")), low)
-        column = f.iadd(f.imul("%batch", width), f.isub(low, start))
-        row = f.iadd(f.imul(where, d["filter_inputs"]), "%i0")
-        source = f.gep(d["filters"], f.imul(f.iadd(f.imul(row, d["filter_outputs"]), column), size))
-        target = f.gep("%dst", f.imul(f.imul(f.isub(low, "%k0"), "%stride"), wide))
-        strides = f.imul(d["filter_outputs"], size), f.imul("%stride", wide)
-        args = f"ptr {source}, i64 {strides[0]}, ptr {target}, i64 {strides[1]}, i64 {count}, i64 %ni"
-        f.do(f"call void @{transpose}({args})")
+    with f.when(_something(f)):
+        past = f.idiv(f.iadd(f.iadd("%k0", "%nk"), f.isub(width, 1)), width)
+        with f.loop(f.idiv("%k0", width), past) as tap:
+            _, *taps = _digits(f, tap, d.three("taps"))
+            where: Extent = 0
+            for axis, t in zip(AXES, taps, strict=True):
+                position = f.iadd(d[f"first{axis}"], f.imul(t, d[f"every{axis}"]))
+                where = f.iadd(f.imul(where, d[f"kernel{axis}"]), position)
+            start = f.imul(tap, width)
+            low = f.imax(start, "%k0")
+            count = f.isub(f.imin(f.iadd(start, width), f.iadd("%k0", "%nk")), low)
+            column = f.iadd(f.imul("%batch", width), f.isub(low, start))
+            row = f.iadd(f.imul(where, d["filter_inputs"]), "%i0")
+            source = f.gep(d["filters"], f.imul(f.iadd(f.imul(row, d["filter_outputs"]), column), size))
+            target = f.gep("%dst", f.imul(f.imul(f.isub(low, "%k0"), "%stride"), wide))
+            strides = f.imul(d["filter_outputs"], size), f.imul("%stride", wide)
+            args = f"ptr {source}, i64 {strides[0]}, ptr {target}, i64 {strides[1]}, i64 {count}, i64 %ni"
+            f.do(f"call void @{transpose}({args})")
     f.finish(f"internal void @filters_{element.short}({LOADER})")
 
 

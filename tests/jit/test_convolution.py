@@ -253,6 +253,22 @@ def test_epilogue_sees_finished_tiles(which: str) -> None:
     assert same_bits(expected + np.float32(1), arrays[result])
 
 
+@pytest.mark.parametrize("which", MODELS)
+@pytest.mark.parametrize("change", ["batch", "channels", "outputs", "kernel", "out", "size"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_empty_extents(which: str, change: str, stride: int) -> None:
+    """An extent of 0 gives nothing, or zeros."""
+    v = Convolution((4, 5), (2, 3), (2, 3), (stride, stride), (1, 1), (1, 2), 2, 2, 3, 5)
+    empty = evolve(v, **{change: (0, 3) if isinstance(getattr(v, change), tuple) else 0})
+    arrays = operands(empty, "f32", 0)
+    result = MODELS[which][2]
+    room = np.full(arrays[result].size + 80, 77, np.float32)
+    arrays[result] = room[: arrays[result].size].reshape(arrays[result].shape)
+    convolve(which, "f32", "avx2", empty, arrays)
+    assert same_bits(np.zeros_like(arrays[result]), arrays[result])
+    assert np.all(room[arrays[result].size :] == 77)
+
+
 def test_nothing_to_do() -> None:
     v = evolve(LARGE["3x3"], batch=0)
     arrays = operands(v, "f32", 0)
