@@ -6,7 +6,7 @@ entry by entry under ``vmap``, iteration by iteration in loops; to differentiati
 
 from __future__ import annotations
 
-import pdb
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -145,7 +145,7 @@ class debug:
 
 
 def _pause(**values: Any) -> None:
-    debugger = pdb.Pdb()
+    debugger = importlib.import_module("pdb").Pdb()  # costs more to import than all of this package
     debugger.prompt = "(tianyuan) "
     debugger.runctx("pass", {}, values)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from tianyuan.machine import Executable, machine
 from tianyuan.passes import optimize
 from tianyuan.program import Program, evaluate
 from tianyuan.retracing import Call, History, TraceRecord
-from tianyuan.settings import config
+from tianyuan.settings import config, on_change
 from tianyuan.transforms.arguments import flat_arrays, name_of
 from tianyuan.transforms.batching import axes_in_force
 from tianyuan.transforms.tracing import Extra, trace
@@ -63,6 +64,36 @@ def stage_text(program: Program, stage: str) -> str:
     return machine(config.default_device).text(optimize(program), stage)
 
 
+class Direct:
+    """What is left of a call once everything about it is known. ``types`` keeps the ids that lead here valid."""
+
+    __slots__ = ("run", "closed", "structure", "types")
+
+    def __init__(
+        self, run: Executable, closed: list[Array], structure: tree.Structure, types: tuple[ArrayType, ...]
+    ) -> None:
+        self.run, self.closed, self.structure, self.types = run, closed, structure, types
+
+    def __call__(self, args: Sequence[Array]) -> Any:
+        """Run; put the results together."""
+        for a in args:
+            if a.owner is None:
+                check_alive(a)
+        outs = self.run([*args, *self.closed] if self.closed else args)
+        return outs[0] if self.structure.kind is None else tree.unflatten(self.structure, outs)
+
+
+_JITTED: weakref.WeakSet[Jitted] = weakref.WeakSet()
+
+
+def _follow_device() -> None:
+    for jitted in list(_JITTED):
+        jitted.forget_direct()
+
+
+on_change("default_device", _follow_device)
+
+
 class Jitted:
     """A function compiled by ``jit``. Its cache is keyed by static arguments, structure and types."""
 
@@ -74,15 +105,22 @@ class Jitted:
         self._history = History(name_of(fun), max_traces)
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._lock = threading.RLock()
+        self._direct: dict[tuple[int, ...], Direct] = {}
+        _JITTED.add(self)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on arrays; under another transformation, splice the recorded program."""
+        if not kwargs and current() is base():
+            direct = self._direct.get(tuple([id(a.type) if type(a) is Array else 0 for a in args]))
+            if direct is not None:
+                return direct(args)
         arrays, entry = self._lookup(args, kwargs)
         if current() is base():
             outs = self._run(entry, args, arrays)
+            self._remember(entry, args, kwargs, arrays)
         else:
             outs = evaluate(entry.program, [*arrays, *entry.closed])
         return tree.unflatten(entry.out_structure, outs)
@@ -130,6 +168,22 @@ class Jitted:
                 if gone:
                     a.owner = None
 
+    def _remember(self, entry: Entry, args: Sequence[Any], kwargs: Any, arrays: Sequence[Array]) -> None:
+        """A short way for calls with nothing but arrays, of these very type objects."""
+        static = self._static.nums or self._static.names or self._donated
+        flat = len(args) == len(arrays) and all(type(a) is Array for a in args)
+        if kwargs or static or not flat or axes_in_force():
+            return
+        run = entry.executables[config.default_device, ()]
+        if len(self._direct) >= LIMIT:
+            self._direct.clear()
+        types = tuple(a.type for a in arrays)
+        self._direct[tuple(map(id, types))] = Direct(run, entry.closed, entry.out_structure, types)
+
+    def forget_direct(self) -> None:
+        """Calls take the long way again: the default device has changed."""
+        self._direct.clear()
+
     def _compile(self, entry: Entry, donated: tuple[bool, ...]) -> Executable:
         with self._lock:
             program = optimize(entry.program)
@@ -160,6 +214,7 @@ class Jitted:
         """Forget all traces."""
         with self._lock:
             self._entries.clear()
+            self._direct.clear()
             self._history.clear()
 
 

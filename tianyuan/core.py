@@ -25,15 +25,28 @@ from tianyuan.types import ArrayType, DType
 NO_EFFECTS: frozenset[str] = frozenset()
 
 
+@frozen(eq=False, repr=False)
 class Prim:
-    """What every primitive owes. A missing rule raises NoRuleError naming it."""
+    """What every primitive owes. A missing rule raises NoRuleError naming it.
+
+    Primitives without fields, most of them, are equal if they are of one class; others by their fields.
+    """
 
     name: ClassVar[str]
     multiple: ClassVar[bool] = False  # whether calls return a tuple of results
     rearranges: ClassVar[bool] = False  # whether every element of the result is one of the only argument's
     ulp: ClassVar[float] = 0.0  # the bound against the oracle; 0 where exact
     cases: ClassVar[Cases]
-    axis_name: str | None = None  # the named axis that a collective works over
+    axis_name: ClassVar[Any] = None  # the named axis that a collective works over
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     def types(self, *args: Any, **kwargs: Any) -> tuple[ArrayType, ...]:
         """Result types from argument types, or ArrayTypeError."""
@@ -119,10 +132,15 @@ OWED = ("types", "lower", "oracle")
 P = TypeVar("P", bound=type[Prim])
 
 
+def _has_fields(cls: type) -> bool:
+    """Whether a class declares static parameters of its own."""
+    return any("ClassVar" not in str(a) for a in cls.__dict__.get("__annotations__", {}).values())
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def primitive(cls: P) -> P:
     """Freeze a Prim class, name it (``ReduceSum`` is ``reduce_sum``) and register it, once."""
-    made = frozen(cls)
+    made = frozen(cls) if _has_fields(cls) else cls  # making an attrs class costs more than all the rest here
     made.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
     lacking = [rule for rule in OWED if getattr(made, rule) is getattr(Prim, rule)]
     lacking += [] if hasattr(made, "cases") else ["cases"]

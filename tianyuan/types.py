@@ -120,7 +120,7 @@ class Iterations:
 ITERATIONS: Any = Iterations()
 
 
-@frozen
+@frozen(cache_hash=True)
 class ArrayType:
     """The type of an array: dtype, shape, and whether it is weak (a Python number's type)."""
 

@@ -22,7 +22,7 @@ import llvmlite.binding  # pyright: ignore[reportMissingTypeStubs]
 from attrs import field, frozen
 
 from tianyuan.errors import MachineError, SettingError
-from tianyuan.settings import NUMERICS_VERSION, VERSION, config
+from tianyuan.settings import NUMERICS_VERSION, VERSION, config, on_change
 from tianyuan_jit import cache, linking
 
 llvm: Any = llvmlite.binding  # it has no types
@@ -76,12 +76,16 @@ def isa() -> str:
 
     Raises SettingError if the setting asks for one that this CPU lacks.
     """
-    available, chosen = host_isas(), config.cpu_isa
-    if chosen is None:
-        return available[-1]
-    if chosen not in available:
-        raise SettingError(f"cpu_isa is {chosen!r}, but this CPU has only {', '.join(available)}")
-    return chosen
+    if not _in_force:
+        available, chosen = host_isas(), config.cpu_isa
+        if chosen is not None and chosen not in available:
+            raise SettingError(f"cpu_isa is {chosen!r}, but this CPU has only {', '.join(available)}")
+        _in_force.append(chosen or available[-1])
+    return _in_force[0]
+
+
+_in_force: list[str] = []  # what ``isa`` answers, until the setting changes
+on_change("cpu_isa", _in_force.clear)
 
 
 def object_code(text: str, isa: str) -> bytes:

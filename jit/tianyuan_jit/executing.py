@@ -36,11 +36,13 @@ class Executable:
         self.program, self.types, self.numbers = program, tuple(types), tuple(numbers)
         self.offsets = [numbers[o.index] if isinstance(o := r.offset, Arg) else o for r in program.results]
         self.shared = {i: r for i, r in enumerate(program.results) if r.buffer < program.params}
-        self.results = [(t, t.nbytes) for t in self.types]
+        self.bytes = [t.nbytes for t in self.types]
+        self.idle: list[_Call] = []
         layout = plan(program)
         self.arena = layout.size
         self.size = words(program) + len(numbers)
         self.singles = {k.ordinal: k for k in _singles(program.kernels)}
+        self.has_host = any(isinstance(k.lowering, lowering.Extern) for k in self.singles.values())
         self.entry: Any = None
         if program.kernels:
             loaded = engine.load(emit_program(program, isa, len(numbers)), name="a program", isa=isa)
@@ -51,51 +53,75 @@ class Executable:
         """Whether a call is too short to be worth giving the GIL away."""
         if any(isinstance(k, Loop) for k in self.program.kernels):
             return False
-        return sum(t.nbytes for t in self.program.buffers) + sum(n for _, n in self.results) < QUICK
+        return sum(t.nbytes for t in self.program.buffers) + sum(self.bytes) < QUICK
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The results. Raises what the program's checks and host functions raise."""
-        owners = [self._memory(i, arrays) for i in range(len(self.results))]
+        try:
+            call = self.idle.pop()
+        except IndexError:
+            call = _Call(self)
+        words, place = call.words, 0
+        for a in arrays:
+            words[place] = a.address
+            place += 1
+        owners: list[tuple[Any, int]] = []
+        for i, nbytes in enumerate(self.bytes):
+            owner, address = self._memory(i, nbytes, arrays)
+            words[place] = address
+            place += 1
+            owners.append((owner, address))
         if self.entry is not None:
-            self._run(arrays, owners)
-        return [Array(t, owner, address) for (t, _), (owner, address) in zip(self.results, owners, strict=True)]
+            self._run(call, place)
+        self.idle.append(call)
+        return [Array(t, owner, address) for t, (owner, address) in zip(self.types, owners, strict=True)]
 
-    def _memory(self, i: int, arrays: Sequence[Array]) -> tuple[Any, int]:
-        """Where a result is: new memory, or a param that it is the same as."""
+    def _memory(self, i: int, nbytes: int, arrays: Sequence[Array]) -> tuple[Any, int]:
+        """Where a result is: new memory, or (part of) a param that it is the same as."""
         part = self.shared.get(i)
-        if part is not None:
-            param = arrays[part.buffer]
-            return param.owner, param.address + self.offsets[i] * part.type.dtype.itemsize
-        block = allocate(self.results[i][1])
-        return block, block.address
+        if part is None:
+            block = allocate(nbytes)
+            return block, block.address
+        param = arrays[part.buffer]
+        return param.owner, param.address + self.offsets[i] * part.type.dtype.itemsize
 
-    def _run(self, arrays: Sequence[Array], owners: Sequence[tuple[Any, int]]) -> None:
-        status = (ctypes.c_int64 * len(FIELDS))(NO_FAILURE)
+    def _run(self, call: _Call, place: int) -> None:
         arena = allocate(self.arena) if self.arena else None
-        host = _Host(self.singles)
-        block = (ctypes.c_int64 * self.size)(
-            *[a.address for a in arrays],
-            *[a for _, a in owners],
-            arena.address if arena is not None else 0,
-            ctypes.addressof(status),
-            host.address,
-            *self.numbers,
-        )
-        if self.entry(ctypes.addressof(block)):
+        if arena is not None:
+            call.words[place] = arena.address
+        host = _Host(self.singles) if self.has_host else None
+        if host is not None:
+            call.words[place + 2] = host.address
+        if self.entry(call.address):
+            status = list(call.status)
+            call.status[0] = NO_FAILURE
             raise self._failure(status, host)
 
-    def _failure(self, status: Any, host: _Host) -> BaseException:
+    def _failure(self, status: Sequence[int], host: _Host | None) -> BaseException:
         """The exception for the first thing that went wrong."""
         ordinal, _, value, axis, size = status
         if ordinal == INTERRUPTED:
             return take_interrupt() or KeyboardInterrupt()
-        if ordinal in host.errors:
+        if host is not None and ordinal in host.errors:
             return host.errors[ordinal]
         how = self.singles[ordinal].lowering
         if isinstance(how, lowering.Check):
             return MachineError(f"{how.message}{_at(self.program.sources[ordinal])}")
         error = out_of_bounds(value, axis, size)
         return type(error)(f"{error}{_at(self.program.sources[ordinal])}")
+
+
+class _Call:
+    """The words of one call under way: pointers, then numbers; and its status."""
+
+    def __init__(self, executable: Executable) -> None:
+        size, numbers = executable.size, executable.numbers
+        self.status = (ctypes.c_int64 * len(FIELDS))(NO_FAILURE)
+        self.words = (ctypes.c_int64 * size)()
+        first = size - len(numbers)
+        self.words[first - 2] = ctypes.addressof(self.status)
+        self.words[first:] = numbers
+        self.address = ctypes.addressof(self.words)
 
 
 def _at(source: Source | None) -> str:
