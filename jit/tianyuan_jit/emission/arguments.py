@@ -15,6 +15,7 @@ from tianyuan_jit.scalars.values import Value
 from tianyuan_jit.text import Extent, Function
 
 _VECTOR = 16
+_LINE = 32  # lanes of one line: as many independent comparisons
 _BLOCK = 256  # neighbouring lines of a unit
 
 
@@ -79,7 +80,7 @@ class _Lines:
         return Value(best, dtype), Value(at, int64)
 
     def line(self, start: Extent, target: Extent) -> None:
-        """One contiguous line: lane l has every sixteenth element from l on; then the best of the lanes."""
+        """One contiguous line: lane l has every 32nd element from l on; then the best of the lanes."""
         f, one = self.f, lanes(self.f, 1, self.has_fma)
         slots = f.alloca("i64", 8), f.alloca("i64", 8)
 
@@ -87,13 +88,13 @@ class _Lines:
             self.keep(one, slots, *self.walk(one, start, self.n, 1, 1))
 
         def long() -> None:
-            k = lanes(f, _VECTOR, self.has_fma)
-            full = f.imul(f.idiv(self.n, _VECTOR), _VECTOR)
-            best, at = self.walk(k, start, full, 1, _VECTOR)
+            k = lanes(f, _LINE, self.has_fma)
+            full = f.imul(f.idiv(self.n, _LINE), _LINE)
+            best, at = self.walk(k, start, full, 1, _LINE)
             self.keep(one, slots, *self.best_lane(k, one, best, at))
             self.rest(one, slots, start, full)
 
-        either(f, f.op(f"icmp slt i64 {self.n}, {2 * _VECTOR}"), short, long)
+        either(f, f.op(f"icmp slt i64 {self.n}, {2 * _LINE}"), short, long)
         at = load(one, slots[1], int64)
         store(one, at, address(f, self.out.pointer, int64, target))
 
