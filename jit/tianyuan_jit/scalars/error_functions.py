@@ -19,7 +19,6 @@ from tianyuan_jit.scalars.polynomials import (
     Pair,
     below,
     estrin,
-    fast_two_sum,
     horner,
     pair_mul,
     scale,
@@ -32,16 +31,15 @@ from tianyuan_jit.scalars.values import Value, coefficients
 _NEAR32 = coefficients(
     "0x1.06eba8p-3 -0x1.81274p-2 0x1.ce2d62p-4 -0x1.b800bcp-6 0x1.544476p-8 -0x1.a5c4ap-11 0x1.4e3e1p-14"
 )
-# The same in f64: 2^-56.3.
+# The same in f64, on |x| <= 0.91: 2^-56.3.
 _NEAR64 = coefficients(
     "0x1.06eba8214db69p-3 -0x1.812746b037a25p-2 0x1.ce2f21a0458ap-4 -0x1.b82ce313515acp-6 0x1.565bcd2b28378p-8 "
     "-0x1.c02db8c44e5e1p-11 0x1.f9a3a32ef0916p-14 -0x1.f4da3e10f6611p-17 0x1.ba33d813acfb1p-20 -0x1.60f79ebc62182p-23 "
     "0x1.fe614d278d8c6p-27 -0x1.195de727dd9b7p-30"
 )
-# -log(erfc x) / x - 1 on [0.89, 3.95], relative to erf x: 2^-31.8.
+# -log(erfc x) / x - 1 on [0.89, 3.95], relative to erf x: 2^-30.0.
 _FAR32 = coefficients(
-    "0x1.073e1cp-3 0x1.457a08p-1 0x1.ae95bap-4 -0x1.7111d2p-6 0x1.7401d8p-9 -0x1.0dda22p-16 -0x1.b5e35ep-15 "
-    "0x1.701cdcp-18"
+    "0x1.076fe6p-3 0x1.453bcp-1 0x1.b2aa86p-4 -0x1.83a5c8p-6 0x1.d70d24p-9 -0x1.45d78ap-12 0x1.5022cep-17"
 )
 # (1 + 2x) e^(x^2) erfc x in q = (x - 2) / (x + 2) on 0 <= x <= 10.2, relative: 2^-30.0.
 _BELL32 = coefficients(
@@ -49,14 +47,15 @@ _BELL32 = coefficients(
     "-0x1.0727dde78f45p-7 0x1.1d609c9621126p-7 0x1.486460f2b9ca4p-10 -0x1.7468f7d9a6fbep-10 "
     "-0x1.a42f164f7de49p-12 0x1.62f2d32d2160cp-13 0x1.4cd2d56063607p-14"
 )
-# The same in q = (x - 3) / (x + 3) on 0 <= x <= 28, the first coefficient a pair: 2^-56.2.
+# The same in q = (x - 3) / (x + 3) on 0 <= x <= 28, the first four coefficients pairs: 2^-56.2.
 _BELL64 = coefficients(
-    "0x1.40c522d7e4987p+0 0x1.be0fafd293aaap-55 -0x1.15c084bb9e8edp-3 -0x1.85a15c58aa6b6p-5 0x1.098366a5b43fep-3 "
-    "-0x1.e88b803a476aap-4 0x1.17ca2877fda2cp-4 -0x1.8574c40c7acep-6 0x1.4b884e294e224p-9 0x1.ef1bddcbc2c7fp-10 "
-    "-0x1.98db4d131086p-11 -0x1.b912aeff9fe94p-14 0x1.0659d927ceb4dp-13 0x1.4c34c7ae3c331p-18 "
-    "-0x1.5130304a183p-16 -0x1.89b580ead0531p-21 0x1.d12ac0e15eff9p-19 0x1.81aa10aa5c332p-22 "
-    "-0x1.450a043b7c843p-21 -0x1.31d5941ce484ap-23 0x1.82507ed6ec63ap-24 0x1.580430b493846p-25 "
-    "-0x1.a1cb288cc1322p-28 -0x1.a7aa6331e675cp-28 -0x1.ffa508eff03c7p-31"
+    "0x1.40c522d7e4987p+0 0x1.be0fafd293aaap-55 -0x1.15c084bb9e8edp-3 -0x1.53726b267aff8p-59 "
+    "-0x1.85a15c58aa6b6p-5 0x1.50a1c4e42d96bp-59 0x1.098366a5b43fep-3 0x1.50e1145938cd3p-58 -0x1.e88b803a476aap-4 "
+    "0x1.17ca2877fda2cp-4 -0x1.8574c40c7acep-6 0x1.4b884e294e224p-9 0x1.ef1bddcbc2c7fp-10 -0x1.98db4d131086p-11 "
+    "-0x1.b912aeff9fe94p-14 0x1.0659d927ceb4dp-13 0x1.4c34c7ae3c331p-18 -0x1.5130304a183p-16 "
+    "-0x1.89b580ead0531p-21 0x1.d12ac0e15eff9p-19 0x1.81aa10aa5c332p-22 -0x1.450a043b7c843p-21 "
+    "-0x1.31d5941ce484ap-23 0x1.82507ed6ec63ap-24 0x1.580430b493846p-25 -0x1.a1cb288cc1322p-28 "
+    "-0x1.a7aa6331e675cp-28 -0x1.ffa508eff03c7p-31"
 )
 # erfinv x / x in w on [0, 5], relative: 2^-24.7.
 _INVERSE32 = coefficients(
@@ -104,7 +103,9 @@ def _erf32(k: Lanes, x: Value) -> Value:
     size, u = k.fabs(x), k.mul(x, x)
     near = k.copysign(k.fma(horner(k, u, _NEAR32), x, x), x)  # of -0 too
     t = below(k, size, 3.95)
-    fading = shifted_exp(k, k.neg(k.fma(horner(k, t, _FAR32), t, t)))
+    slope = k.neg(horner(k, t, _FAR32))
+    exponent = k.fma(slope, t, k.neg(t))
+    fading = shifted_exp(k, exponent, k.fma(slope, t, k.neg(k.add(t, exponent))))
     far = k.copysign(k.sub(k.like(x, 1.0), fading), x)
     return k.choose(k.le(k.like(x, 0.9), size), far, near)
 
@@ -162,12 +163,14 @@ def _quotient(k: Lanes, x: Pair, y: Pair, inverse: Value) -> Pair:
 
 
 def _bell_curve(k: Lanes, q: Pair) -> Pair:
-    """The polynomial, its first step in pairs."""
-    first, second = k.like(q[0], _BELL64[0]), k.like(q[0], _BELL64[1])
-    slope = estrin(k, q[0], _BELL64[2:])
-    head, tail = fast_two_sum(k, first, k.mul(q[0], slope))
-    error = k.fma(q[0], slope, k.neg(k.mul(q[0], slope)))
-    return head, k.add(tail, k.add(second, k.fma(q[1], slope, error)))
+    """The polynomial, its last steps in pairs."""
+    y = estrin(k, q[0], _BELL64[8:]), k.like(q[0], 0.0)
+    for i in (6, 4, 2, 0):
+        head, tail = two_prod(k, q[0], y[0])
+        tail = k.add(tail, k.fma(q[1], y[0], k.fma(q[0], y[1], k.like(q[0], _BELL64[i + 1]))))
+        head, rest = two_sum(k, k.like(q[0], _BELL64[i]), head)
+        y = head, k.add(rest, tail)
+    return y
 
 
 def erfinv(k: Lanes, x: Value) -> Value:

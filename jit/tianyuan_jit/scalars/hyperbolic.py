@@ -40,9 +40,10 @@ _COSH64 = coefficients(
 _LN2, _LOG2E = 0.6931471805599453, 1.4426950408889634
 
 
-def shifted_exp(k: Lanes, x: Value) -> Value:
-    """e^x for x where the result is normal: the exponent is added to the bits."""
+def shifted_exp(k: Lanes, x: Value, low: Value | None = None) -> Value:
+    """e^(x + low) for x where the result is normal: the exponent is added to the bits."""
     n, r = reduce(k, x)
+    r = r if low is None else (r[0], k.add(r[1], low))
     bits = as_integer(k, k.add(k.add(r[0], exp_tail(k, r)), k.like(x, 1.0)))
     return as_float(k, k.add(bits, k.shift_left(n, k.like(n, 23 if x.dtype == float32 else 52))), x.dtype)
 

@@ -15,7 +15,7 @@ from tianyuan_jit.scalars.polynomials import Pair, as_integer, bias, fast_two_su
 from tianyuan_jit.scalars.values import Value, coefficients
 
 # floor(2/π · 2^1216) in words of 32 bits, the highest first, behind 64 zeros.
-_TWO_OVER_PI = [0, 0] + [
+TWO_OVER_PI = [0, 0] + [
     int(word, 16)
     for word in (
         "a2f9836e 4e441529 fc2757d1 f534ddc0 db629599 3c439041 fe5163ab debbc561 b7246e3a 424dd2e0 06492eea 09d1921c "
@@ -50,7 +50,7 @@ def _window(k: Lanes, place: Value, count: int) -> Sequence[Value]:
     first = k.shift_right(place, five)
     shift = k.convert(k.bitand(place, k.like(place, 31)), uint64)
     words = [
-        k.convert(k.lookup("two_over_pi", _TWO_OVER_PI, k.add(first, k.like(first, j)), uint32), uint64)
+        k.convert(k.lookup("two_over_pi", TWO_OVER_PI, k.add(first, k.like(first, j)), uint32), uint64)
         for j in range(count + 1)
     ]
     joined = [k.bitor(k.shift_left(a, thirty_two), b) for a, b in zip(words, words[1:], strict=False)]
