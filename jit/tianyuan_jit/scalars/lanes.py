@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tianyuan.errors import ArrayTypeError
@@ -143,7 +144,7 @@ class Lanes(ComplexArithmetic):
         if dtype in COMPLEX:
             return complex_functions.call(self, name, *args)
         if name == "pow" and args[1].constant in POWERS_BY_VALUE:
-            return self.in_single(dtype, lambda x: powers_by_value(self, x)[args[1].constant], args[0])
+            return self.in_single(dtype, partial(_power_by_value, self, args[1].constant), args[0])
         if dtype in (float16, bfloat16):
             return self.to_half(self.call(name, *(self.widen(a) for a in args)), dtype)
         if dtype not in (float32, float64):
@@ -167,6 +168,10 @@ def symbol_of(name: str, dtype: DType, lanes: int) -> str:
 
 POWERS_BY_VALUE = (0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -2.0)
 """The exponents whose powers are defined as products (docs/numerics.md)."""
+
+
+def _power_by_value(k: Lanes, exponent: Any, x: Value) -> Value:
+    return powers_by_value(k, x)[exponent]
 
 
 def powers_by_value(k: Lanes, x: Value) -> dict[Any, Value]:
