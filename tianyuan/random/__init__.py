@@ -3,7 +3,8 @@
 A sampler is a function of its key. A key is used once: ``split`` it first, or ``fold_in`` a number.
 
 Public names: key key_data wrap_key_data split fold_in clone threefry2x32 bits uniform normal randint permutation
-choice bernoulli rademacher categorical exponential gumbel laplace logistic cauchy truncated_normal
+choice bernoulli rademacher categorical exponential gumbel laplace logistic cauchy truncated_normal gamma poisson
+binomial beta dirichlet chisquare t ball
 """
 
 from tianyuan.random.continuous import cauchy as cauchy
@@ -25,6 +26,14 @@ from tianyuan.random.keys import key_data as key_data
 from tianyuan.random.keys import split as split
 from tianyuan.random.keys import threefry2x32 as threefry2x32
 from tianyuan.random.keys import wrap_key_data as wrap_key_data
+from tianyuan.random.mixing import ball as ball
+from tianyuan.random.mixing import beta as beta
+from tianyuan.random.mixing import chisquare as chisquare
+from tianyuan.random.mixing import dirichlet as dirichlet
+from tianyuan.random.mixing import t as t
+from tianyuan.random.rejecting import binomial as binomial
+from tianyuan.random.rejecting import gamma as gamma
+from tianyuan.random.rejecting import poisson as poisson
 from tianyuan.random.selecting import categorical as categorical
 from tianyuan.random.selecting import choice as choice
 from tianyuan.random.selecting import permutation as permutation

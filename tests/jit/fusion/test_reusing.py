@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-import tianyuan.indexing  # noqa: F401  (installs x.at)
 from tests.laws.bits import same_bits
-from tianyuan.array import OPERATORS, Array
+from tianyuan.array import Array
 from tianyuan.compiling import jit
-from tianyuan.eager import from_numpy, to_numpy
+from tianyuan.eager import from_numpy
 from tianyuan.prims.pointwise.arithmetic import add, mul
 from tianyuan.program import Program
 from tianyuan.transforms.tracing import trace
@@ -16,7 +15,6 @@ from tianyuan.types import ArrayType, float32, int64
 from tianyuan_jit.fusion import fuse
 from tianyuan_jit.kernels import Single
 
-OPERATORS.setdefault("to_numpy", to_numpy)
 X, INDICES = ArrayType(float32, (50,)), ArrayType(int64, (4,))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-import tianyuan.indexing  # noqa: F401  (installs x[index] and x.at)
 from tianyuan.array import Array
 from tianyuan.eager import from_numpy
 
