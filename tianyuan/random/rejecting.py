@@ -29,6 +29,7 @@ from tianyuan.transforms.arguments import as_array
 from tianyuan.transforms.mapping import vmap
 from tianyuan.types import DEFAULT_FLOAT, DEFAULT_INT, ArrayType, DType, accumulator, as_dtype, bool_, float64
 
+State = tuple[Array, Array, Array]
 SMALL_MEAN = 10.0  # below, events are counted one by one
 
 
@@ -90,12 +91,15 @@ def each(
 def _until_accepted(key: Array, draw: Callable[[Array, Array], tuple[Array, Array]], like: Array) -> Array:
     """The first value of ``draw(key, key) -> (value, whether it is accepted)`` that is accepted."""
 
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(state: State) -> State:
         key, first, second = split(state[0], 3)
         return key, *draw(first, second)
 
+    def refused(state: State) -> Array:
+        return ~state[2]
+
     start = (key, full(0, like.dtype, ()), full(False, bool_, ()))
-    return while_loop(lambda state: ~state[2], step, start)[1]
+    return while_loop(refused, step, start)[1]
 
 
 def gamma(key: Array, a: Any, shape: Shape | None = None, dtype: Any = DEFAULT_FLOAT) -> Array:
@@ -163,12 +167,15 @@ def _poisson(key: Array, lam: Array) -> Array:
 def _knuth(key: Array, lam: Array) -> Array:
     """How many uniform numbers have a product of at least exp(-lam)."""
 
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(state: State) -> State:
         key, sub = split(state[0])
         return key, state[1] + 1, state[2] + log(uniform(sub, (), lam.dtype))
 
+    def more(state: State) -> Array:
+        return (state[2] > -lam) | (state[1] < 0)
+
     start = (key, full(-1, lam.dtype, ()), full(0, lam.dtype, ()))
-    return while_loop(lambda state: (state[2] > -lam) | (state[1] < 0), step, start)[1]
+    return while_loop(more, step, start)[1]
 
 
 def _transformed(key: Array, lam: Array) -> Array:
@@ -209,14 +216,17 @@ def _waiting(key: Array, n: Array, p: Array) -> Array:
     """Successes until the geometric waiting times exceed n."""
     scale = log1p(-p)
 
-    def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    def step(state: State) -> State:
         key, sub = split(state[0])
         u = uniform(sub, (), p.dtype)
         wait = floor(log1p(-u) / scale) + 1
         return key, state[1] + 1, state[2] + where(p > 0, wait, math.inf)
 
+    def more(state: State) -> Array:
+        return state[2] <= n
+
     start = (key, full(-1, p.dtype, ()), full(0, p.dtype, ()))
-    return while_loop(lambda state: state[2] <= n, step, start)[1]
+    return while_loop(more, step, start)[1]
 
 
 def _btrs(key: Array, n: Array, p: Array) -> Array:
