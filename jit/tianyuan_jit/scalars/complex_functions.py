@@ -1,7 +1,7 @@
 """Elementary functions of complex numbers, by real functions of the parts.
 
-complex64 is computed in f64 and rounded once. The results are within a few ulp of their modulus; branch cuts
-and the signs of zeros on them are C99's. Inverse functions follow [Kahan1987].
+complex64 is computed in f64 and rounded once. The results are within a few ulp of their modulus; branch cuts,
+the signs of zeros on them, infinities and NaN are C99's (Annex G). Inverse functions follow [Kahan1987].
 """
 
 from __future__ import annotations
@@ -74,8 +74,36 @@ def _real_minus(k: Scalars, value: float, x: Any) -> Any:
 
 
 def _weighted(k: Scalars, weight: Any, part: Any) -> Any:
-    """weight · part, ±0 where the part is: an infinite weight does not make NaN of it."""
-    return k.mul(k.select(k.eq(part, _number(k, 0.0)), k.sign(weight), weight), part)
+    """weight · part, ±0 where the part is: an infinite or unknown weight makes no more of it."""
+    sign = k.select(k.ne(weight, weight), _number(k, 1.0), k.sign(weight))
+    return k.mul(k.select(k.eq(part, _number(k, 0.0)), sign, weight), part)
+
+
+def _crossed(k: Scalars, x: Any, y: Any) -> Any:
+    """x · y, ±0 where either is."""
+    return k.select(k.eq(x, _number(k, 0.0)), _weighted(k, y, x), _weighted(k, x, y))
+
+
+def _infinite(k: Scalars, x: Any) -> Any:
+    return k.eq(k.abs(x), _number(k, math.inf))
+
+
+def _endless(k: Scalars, x: Any) -> Any:
+    """Whether a complex number is infinite: a part of it is."""
+    return k.bitor(*(_infinite(k, part) for part in _parts(k, x)))
+
+
+def _broken(k: Scalars, x: Any) -> Any:
+    """Whether a real number is infinite or NaN."""
+    return k.bitnot(k.lt(k.abs(x), _number(k, math.inf)))
+
+
+def _circle(k: Scalars, a: Any, b: Any) -> tuple[Any, Any]:
+    """cos b and sin b; where b has none, 1 and NaN beside an infinite a, 1 and 0 beside a = -inf."""
+    unknown = k.bitand(_infinite(k, a), _broken(k, b))
+    vanishing = k.bitand(unknown, k.lt(a, _number(k, 0.0)))
+    c = k.select(unknown, _number(k, 1.0), k.call("cos", b))
+    return c, k.select(vanishing, _number(k, 0.0), k.call("sin", b))
 
 
 def _with_sign(k: Scalars, size: Any, sign: Any) -> Any:
@@ -98,16 +126,17 @@ def exp(k: Scalars, x: Any) -> Any:
     large = k.lt(_number(k, 700.0), a)
     rest = k.select(large, k.sub(a, _number(k, 700.0)), a)
     size, top = k.call("exp", rest), k.select(large, _number(k, math.exp(700.0)), _number(k, 1.0))
-    re, im = (_weighted(k, top, _weighted(k, size, k.call(f, b))) for f in ("cos", "sin"))
+    re, im = (_weighted(k, top, _weighted(k, size, part)) for part in _circle(k, a, b))
     return k.complex(re, im)
 
 
 def expm1(k: Scalars, x: Any) -> Any:
     """expm1(a) cos b - 2 sin²(b/2) + i e^a sin b."""
     a, b = _parts(k, x)
-    half = k.call("sin", k.mul(b, _number(k, 0.5)))
-    re = k.sub(k.mul(k.call("expm1", a), k.call("cos", b)), k.mul(_number(k, 2.0), k.mul(half, half)))
-    return k.complex(re, _weighted(k, k.call("exp", a), k.call("sin", b)))
+    c, s = _circle(k, a, b)
+    half = k.select(_infinite(k, a), _number(k, 0.0), k.call("sin", k.mul(b, _number(k, 0.5))))
+    re = k.sub(_weighted(k, k.call("expm1", a), c), k.mul(_number(k, 2.0), k.mul(half, half)))
+    return k.complex(re, _weighted(k, k.call("exp", a), s))
 
 
 def log(k: Scalars, x: Any) -> Any:
@@ -194,7 +223,8 @@ def sinh(k: Scalars, x: Any) -> Any:
     """sinh a cos b + i cosh a sin b."""
     a, b = _parts(k, x)
     s, c, top = _grown(k, a)
-    re, im = _weighted(k, s, k.call("cos", b)), _weighted(k, c, k.call("sin", b))
+    p, q = _circle(k, k.abs(a), b)
+    re, im = _crossed(k, s, p), _crossed(k, c, q)
     return k.complex(_weighted(k, top, re), _weighted(k, top, im))
 
 
@@ -202,7 +232,8 @@ def cosh(k: Scalars, x: Any) -> Any:
     """cosh a cos b + i sinh a sin b."""
     a, b = _parts(k, x)
     s, c, top = _grown(k, a)
-    re, im = _weighted(k, c, k.call("cos", b)), _weighted(k, s, k.call("sin", b))
+    p, q = _circle(k, k.abs(a), b)
+    re, im = _crossed(k, c, p), _crossed(k, s, q)
     return k.complex(_weighted(k, top, re), _weighted(k, top, im))
 
 
@@ -227,7 +258,11 @@ def tanh(k: Scalars, x: Any) -> Any:
     re = k.div(k.mul(k.mul(beta, s), k.sqrt(k.fma(s, s, one))), size)
     fading = k.call("exp", k.mul(_number(k, -2.0), k.abs(a)))
     far_im = _weighted(k, fading, k.mul(_number(k, 4.0), k.mul(k.call("sin", b), k.call("cos", b))))
-    return k.complex(k.select(far, _with_sign(k, one, a), re), k.select(far, far_im, k.div(t, size)))
+    zero, unknown = _number(k, 0.0), _broken(k, b)
+    far_im = k.select(k.bitand(_infinite(k, a), unknown), zero, far_im)
+    re, im = k.select(far, _with_sign(k, one, a), re), k.select(far, far_im, k.div(t, size))
+    re = k.select(k.bitand(unknown, k.bitnot(_infinite(k, a))), _number(k, math.nan), re)
+    return k.complex(k.select(k.eq(a, zero), a, re), k.select(k.eq(b, zero), b, im))
 
 
 def sin(k: Scalars, x: Any) -> Any:
@@ -251,22 +286,37 @@ def tan(k: Scalars, x: Any) -> Any:
 def asin(k: Scalars, x: Any) -> Any:
     """With s = √(1-x), t = √(1+x): atan2(a, Re s t) + i asinh(Im(conj(s) t))."""
     (p, q), (u, v) = _parts(k, sqrt(k, _real_minus(k, 1.0, x))), _parts(k, sqrt(k, _real_plus(k, 1.0, x)))
-    re = k.call("atan2", k.real(x), k.sub(k.mul(p, u), k.mul(q, v)))
-    return k.complex(re, k.call("asinh", k.sub(k.mul(p, v), k.mul(q, u))))
+    a, b = _parts(k, x)
+    re = k.call("atan2", a, k.sub(k.mul(p, u), k.mul(q, v)))
+    near = k.complex(k.select(k.eq(a, _number(k, 0.0)), a, re), k.call("asinh", k.sub(k.mul(p, v), k.mul(q, u))))
+    far = k.complex(k.call("atan2", a, k.abs(b)), _with_sign(k, _number(k, math.inf), b))
+    return k.select(_endless(k, x), far, near)
 
 
 def acos(k: Scalars, x: Any) -> Any:
     """With s = √(1-x), t = √(1+x): 2 atan2(Re s, Re t) + i asinh(Im(conj(t) s))."""
     (p, q), (u, v) = _parts(k, sqrt(k, _real_minus(k, 1.0, x))), _parts(k, sqrt(k, _real_plus(k, 1.0, x)))
     re = k.mul(_number(k, 2.0), k.call("atan2", p, u))
-    return k.complex(re, k.call("asinh", k.sub(k.mul(u, q), k.mul(v, p))))
+    near = k.complex(_upright(k, x, re), k.call("asinh", k.sub(k.mul(u, q), k.mul(v, p))))
+    a, b = _parts(k, x)
+    far = k.complex(k.call("atan2", k.abs(b), a), k.neg(_with_sign(k, _number(k, math.inf), b)))
+    return k.select(_endless(k, x), far, near)
 
 
 def acosh(k: Scalars, x: Any) -> Any:
     """With s = √(x-1), t = √(x+1): asinh(Re(conj(s) t)) + 2i atan2(Im s, Re t)."""
     (p, q), (u, v) = _parts(k, sqrt(k, _real_plus(k, -1.0, x))), _parts(k, sqrt(k, _real_plus(k, 1.0, x)))
     im = k.mul(_number(k, 2.0), k.call("atan2", q, u))
-    return k.complex(k.call("asinh", k.add(k.mul(p, u), k.mul(q, v))), im)
+    near = k.complex(k.call("asinh", k.add(k.mul(p, u), k.mul(q, v))), _upright(k, x, im))
+    a, b = _parts(k, x)
+    return k.select(_endless(k, x), k.complex(_number(k, math.inf), k.call("atan2", b, a)), near)
+
+
+def _upright(k: Scalars, x: Any, angle: Any) -> Any:
+    """The angle; π/2 of ±0 + i NaN."""
+    a, b = _parts(k, x)
+    unknown = k.bitand(k.eq(a, _number(k, 0.0)), k.ne(b, b))
+    return k.select(unknown, _number(k, math.pi / 2), angle)
 
 
 def asinh(k: Scalars, x: Any) -> Any:
@@ -275,17 +325,32 @@ def asinh(k: Scalars, x: Any) -> Any:
 
 
 def atanh(k: Scalars, x: Any) -> Any:
-    """log1p(4a / ((1-a)² + b²)) / 4 + i/2 atan2(2b, (1-a)(1+a) - b²), for |a|; odd in a."""
+    """log1p(4a / ((1-a)² + b²)) / 4 + i/2 atan2(2b, (1-a)(1+a) - b²), for |a|; odd in a. Far away 1/x ± i π/2."""
     a, b = _parts(k, x)
-    one, size = _number(k, 1.0), k.abs(a)
+    one, size, zero = _number(k, 1.0), k.abs(a), _number(k, 0.0)
     gap = k.sub(one, size)
     ratio = k.div(k.mul(_number(k, 4.0), size), k.fma(gap, gap, k.mul(b, b)))
     edge = k.mul(_number(k, 0.5), k.sub(_number(k, math.log(2.0)), k.call("log", k.abs(b))))
-    beside = k.bitand(k.eq(gap, _number(k, 0.0)), k.lt(k.abs(b), _number(k, 2.0**-500)))
+    beside = k.bitand(k.eq(gap, zero), k.lt(k.abs(b), _number(k, 2.0**-500)))
     re = k.select(beside, edge, k.mul(_number(k, 0.25), k.call("log1p", ratio)))
     height = k.fma(gap, k.add(one, size), k.neg(k.mul(b, b)))
     im = k.mul(_number(k, 0.5), k.call("atan2", k.mul(_number(k, 2.0), b), height))
-    return k.complex(_with_sign(k, re, a), im)
+    limit = _number(k, 2.0**60)
+    far = k.bitor(k.lt(limit, size), k.lt(limit, k.abs(b)))
+    re, im = (
+        k.select(far, _inverse(k, size, k.abs(b)), re),
+        k.select(far, _with_sign(k, _number(k, math.pi / 2), b), im),
+    )
+    re, im = k.select(_endless(k, x), zero, re), k.select(k.ne(b, b), b, im)
+    im = k.select(k.bitor(k.eq(a, a), _infinite(k, b)), im, a)
+    return k.complex(_with_sign(k, k.select(k.eq(a, zero), zero, re), a), im)
+
+
+def _inverse(k: Scalars, a: Any, b: Any) -> Any:
+    """a / (a² + b²) of positive numbers, without overflow."""
+    larger = k.maximum(a, b)
+    p, q = k.div(a, larger), k.div(b, larger)
+    return k.div(k.div(p, k.fma(p, p, k.mul(q, q))), larger)
 
 
 def atan(k: Scalars, x: Any) -> Any:

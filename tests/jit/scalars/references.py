@@ -118,24 +118,24 @@ GROWING = subnormal_results(-745.2, 709.9)
 REFERENCES: dict[str, Reference] = {
     "exp": Reference(np.exp, everywhere(mp.exp), (0.87, 0.87), -20, 20, GROWING),
     "exp2": Reference(
-        np.exp2, everywhere(lambda x: mp.mpf(2) ** x), (0.76, 0.7), -20, 20, subnormal_results(-1075, 1024)
+        np.exp2, everywhere(lambda x: mp.mpf(2) ** x), (0.78, 0.7), -20, 20, subnormal_results(-1075, 1024)
     ),
     "expm1": Reference(np.expm1, everywhere(mp.expm1), (0.85, 0.6), -3, 3, GROWING),
-    "logistic": Reference(lambda x: 1 / (1 + np.exp(-x)), everywhere(_logistic), (0.87, 0.8), -40, 40, GROWING),
+    "logistic": Reference(lambda x: 1 / (1 + np.exp(-x)), everywhere(_logistic), (0.89, 0.8), -40, 40, GROWING),
     "log": Reference(np.log, _log(mp.e), (0.87, 0.76), 0, 9, near(1)),
     "log2": Reference(np.log2, _log(2), (0.8, 0.51), 0, 9, near(1)),
-    "log10": Reference(np.log10, _log(10), (0.65, 0.51), 0, 9, near(1)),
+    "log10": Reference(np.log10, _log(10), (0.7, 0.51), 0, 9, near(1)),
     "log1p": Reference(
         np.log1p,
         inside(lambda x: mp.inf if mp.isinf(x) else mp.log1p(x), lambda x: x > -1, {-1.0: -mp.inf}),
-        (0.85, 0.51),
+        (0.9, 0.51),
         -1,
         2,
         near(-1),
     ),
     "sin": Reference(np.sin, _finite(mp.sin), (0.8, 0.75), -10, 10, near_quarter_turns),
     "cos": Reference(np.cos, _finite(mp.cos), (0.8, 0.75), -10, 10, near_quarter_turns),
-    "tan": Reference(np.tan, _finite(mp.tan), (0.55, 0.8), -10, 10, near_quarter_turns),
+    "tan": Reference(np.tan, _finite(mp.tan), (0.55, 0.9), -10, 10, near_quarter_turns),
     "asin": Reference(np.arcsin, inside(mp.asin, _unit), (0.51, 0.6), -1, 1, squares_beside),
     "acos": Reference(np.arccos, inside(mp.acos, _unit), (0.51, 0.6), -1, 1, squares_beside),
     "atan": Reference(np.arctan, everywhere(mp.atan), (0.51, 0.65), -5, 5),
