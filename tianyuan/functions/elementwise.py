@@ -247,8 +247,8 @@ digamma = floating_unary("digamma", sp.digamma, "The derivative of lgamma.", kin
 
 # ---- comparisons
 
-equal = elementwise("equal", comparison.eq, "x1 = x2; NaN equals nothing.")
-not_equal = elementwise("not_equal", comparison.ne, "x1 ≠ x2; true for NaN.")
+equal = elementwise("equal", comparison.eq, "x1 = x2; NaN equals nothing.", kinds="biufck")
+not_equal = elementwise("not_equal", comparison.ne, "x1 ≠ x2; true for NaN.", kinds="biufck")
 less = elementwise("less", comparison.lt, "x1 < x2.", kinds=ORDERED)
 less_equal = elementwise("less_equal", comparison.le, "x1 ≤ x2.", kinds=ORDERED)
 greater = elementwise("greater", comparison.gt, "x1 > x2.", kinds=ORDERED)

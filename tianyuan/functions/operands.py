@@ -140,7 +140,14 @@ def named(function: Any, name: str, doc: str) -> Any:
     return function
 
 
-_KINDS = {"b": "bool", "i": "signed integers", "u": "unsigned integers", "f": "floats", "c": "complex numbers"}
+_KINDS = {
+    "b": "bool",
+    "i": "signed integers",
+    "u": "unsigned integers",
+    "f": "floats",
+    "c": "complex numbers",
+    "k": "random keys",
+}
 
 
 def check_kind(who: str, x: Array, kinds: str) -> None:

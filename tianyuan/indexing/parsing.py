@@ -13,7 +13,7 @@ import numpy as np
 from attrs import frozen
 
 from tianyuan.array import Array
-from tianyuan.eager import from_numpy, scalar
+from tianyuan.eager import from_numpy, scalar, user_source
 from tianyuan.errors import ArrayTypeError, ConcretizationError, DataDependentShapeError, ShapeError, out_of_bounds
 from tianyuan.transforms.arguments import as_array
 from tianyuan.types import int64
@@ -167,7 +167,8 @@ def _place(item: Any, axis: int, shape: Ints, checked: bool) -> Point | Places:
         return Places(scalar(item, int64))
     wrapped = item + shape[axis] if item < 0 else item
     if not 0 <= wrapped < shape[axis]:
-        raise out_of_bounds(wrapped, axis, shape[axis])
+        error = out_of_bounds(wrapped, axis, shape[axis])
+        raise type(error)(f"{error} (at {user_source()})")
     return Point(wrapped)
 
 

@@ -114,9 +114,10 @@ def test_out_of_bounds(index: Any, message: str) -> None:
 
 
 def test_the_error_names_the_line() -> None:
-    """Of the user's index expression."""
-    with pytest.raises(OutOfBoundsError, match=r"\(at .*test_reading.py:\d+ \(test_the_error_names_the_line\)\)"):
-        array(X)[array([7])]
+    """Of the user's index expression, whether the index is known or not."""
+    for index in (array([7]), 7):
+        with pytest.raises(OutOfBoundsError, match=r"\(at .*test_reading.py:\d+ \(test_the_error_names_the_line\)\)"):
+            array(X)[index]
 
 
 def test_batch_entries_raise_alike() -> None:

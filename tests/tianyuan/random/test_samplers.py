@@ -155,6 +155,8 @@ def test_clone_and_words() -> None:
     """A clone is the same key; words make the key again."""
     k = random.split(key(), 2)
 
+    assert (k == random.clone(k)).tolist() == [True, True]
+    assert (k != k[::-1]).tolist() == [True, True]
     assert np.array_equal(random.key_data(random.clone(k)), random.key_data(k))
     assert np.array_equal(random.key_data(random.wrap_key_data(random.key_data(k))), random.key_data(k))
 
