@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -149,23 +150,40 @@ def steps() -> Iterator[str]:
 
 START = initial()
 FIRST = """
-import time, sys, resource
+import re, time
 from bench import bench_spine as s
+def memory(field): return int(re.search(field + r":\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 1024
 f, a = s.{which}_step()
-r0 = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = memory("VmRSS")
+open("/proc/self/clear_refs", "w").write("5")  # the peak counts from here
 t = time.process_time()
 s.jax.block_until_ready(f(*a)) if "{which}" == "jax" else f(*a)
 print(time.process_time() - t)
 for _ in range(3): s.jax.block_until_ready(f(*a)) if "{which}" == "jax" else f(*a)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - r0 / 1024)
+print(memory("VmHWM") - before)
+"""
+WARM = """
+import numpy as np, tianyuan as ty
+x = ty.asarray(np.ones((8, 8), np.float32))
+ty.jit(lambda x: ty.special.logsumexp(x @ x) + ty.sum(ty.sqrt(x) ** 0.5))(x)
 """
 
 
 def first_calls() -> Iterator[str]:
-    """First call of the step (trace, compile, run) in a fresh process, cold cache; and the memory it adds."""
-    found = {which: _process(FIRST.format(which=which)) for which in ("our", "jax")}
-    (t, m), (u, n) = found["our"], found["jax"]
+    """First call of the step (trace, compile, run) in a fresh process, and the memory it adds.
+
+    Once with an empty disk cache, so that our library of contractions is compiled too, as once a machine; and
+    once with the library there, but not the program.
+    """
+    with tempfile.TemporaryDirectory() as cold, tempfile.TemporaryDirectory() as warm:
+        _process(WARM, TIANYUAN_CACHE_DIR=warm)
+        first, m = _process(FIRST.format(which="our"), TIANYUAN_CACHE_DIR=cold)
+        t, _ = _process(FIRST.format(which="our"), TIANYUAN_CACHE_DIR=warm)
+        again, _ = _process(FIRST.format(which="our"), TIANYUAN_CACHE_DIR=warm)
+        u, n = _process(FIRST.format(which="jax"))
     yield f"{'first call of the MLP step':34s} tianyuan {t:.2f} s (CPU)   jax {u:.2f} s, ratio {t / u:.2f}"
+    yield f"{'the same, first on this machine':34s} tianyuan {first:.2f} s (CPU)   jax {u:.2f} s, ratio {first / u:.2f}"
+    yield f"{'the same, in a second process':34s} tianyuan {again:.2f} s (CPU)   jax {u:.2f} s, ratio {again / u:.2f}"
     yield f"{'memory added by the MLP step':34s} tianyuan {m:.0f} MiB   jax {n:.0f} MiB, ratio {m / n:.2f}"
 
 
@@ -176,8 +194,8 @@ def imports() -> Iterator[str]:
         yield f"{'import ' + name:34s} {min(_process(code.format(name))[0] for _ in range(5)):.3f} s"
 
 
-def _process(code: str) -> list[float]:
-    environment = {**os.environ, "TIANYUAN_CACHE": "0"}
+def _process(code: str, **changes: str) -> list[float]:
+    environment = {**os.environ, **changes}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     return [float(line) for line in done.stdout.split()]
 

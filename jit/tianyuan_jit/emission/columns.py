@@ -23,7 +23,7 @@ from tianyuan_jit.emission.folding import (
     sum_dtype,
 )
 from tianyuan_jit.emission.frames import Frame, dot, unravel
-from tianyuan_jit.emission.nodes import apply, arguments, constant, index, levels, splat, varies
+from tianyuan_jit.emission.nodes import apply, arguments, constant, folded, index, levels, splat, varies
 from tianyuan_jit.emission.rows import choose, either
 from tianyuan_jit.kernels import Apply, Const, Fold, Fused, Index, Read, View
 from tianyuan_jit.scalars.lanes import Lanes
@@ -59,7 +59,7 @@ class Columns:
         folds = [varies(kernel, a) for a in range(self.rank, len(kernel.extents))]
         self.along = [any(v[i] for v in folds) for i in range(len(kernel.nodes))]
         self.folds = [i for i, n in enumerate(kernel.nodes) if isinstance(n, Fold)]
-        top = [self.level[kernel.nodes[i].arg] for i in self.folds]  # pyright: ignore
+        top = [self.level[folded(kernel.nodes[i])] for i in self.folds]
         top += [self.level[w.node] for w in kernel.writes if self._full(w.view)]
         self.phases = max(top, default=-1) + 1
 
@@ -145,7 +145,7 @@ class Columns:
 
     def phase(self, p: int) -> None:
         """Walk all rows; fold what belongs to this phase."""
-        folds = [i for i in self.folds if self.level[self.kernel.nodes[i].arg] == p]  # pyright: ignore
+        folds = [i for i in self.folds if self.level[folded(self.kernel.nodes[i])] == p]  # pyright: ignore
         with self.f.loop(0, self.chunks) as chunk:
             self.clear(folds)
             start = self.f.imul(chunk, CHUNK)
@@ -185,7 +185,7 @@ class Columns:
     def _wanted(self, p: int, folds: Sequence[int]) -> list[int]:
         nodes = self.kernel.nodes
         found: set[int] = set()
-        stack = [nodes[i].arg for i in folds]  # pyright: ignore
+        stack = [folded(nodes[i]) for i in folds]  # pyright: ignore
         stack += [w.node for w in self.kernel.writes if self._full(w.view) and self.level[w.node] == p]
         while stack:
             i = stack.pop()

@@ -40,6 +40,12 @@ def arguments(node: Node) -> tuple[int, ...]:
     return (node.arg,) if isinstance(node, Fold) else ()
 
 
+def folded(node: Node) -> int:
+    """What a Fold reduces."""
+    assert isinstance(node, Fold)
+    return node.arg
+
+
 def constant(k: Lanes, node: Const) -> Value:
     """A constant in every lane."""
     value: Any = np.frombuffer(node.bits, node.dtype.numpy)[0]

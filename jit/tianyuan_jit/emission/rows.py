@@ -35,6 +35,7 @@ from tianyuan_jit.emission.nodes import (
     apply,
     arguments,
     constant,
+    folded,
     index,
     is_dear,
     levels,
@@ -71,10 +72,12 @@ class Rows:
         nodes, writes = self.kernel.nodes, self.kernel.writes
         folds = [i for i, n in enumerate(nodes) if isinstance(n, Fold)]
         full = [w for w in range(len(writes)) if self._full(w)]
-        top = max([self.level[nodes[i].arg] for i in folds] + [self.level[writes[w].node] for w in full], default=-1)
+        top = max(
+            [self.level[folded(nodes[i])] for i in folds] + [self.level[writes[w].node] for w in full], default=-1
+        )
         return [
             (
-                [i for i in folds if self.level[nodes[i].arg] == p],
+                [i for i in folds if self.level[folded(nodes[i])] == p],
                 [w for w in full if self.level[writes[w].node] == p],
             )
             for p in range(top + 1)
@@ -88,7 +91,7 @@ class Rows:
     def _wanted(self, phase: int) -> list[int]:
         """What a phase computes of its own accord: the arguments of its Folds, what it writes."""
         folds, writes = self.phases[phase]
-        return [self.kernel.nodes[i].arg for i in folds] + [self.kernel.writes[w].node for w in writes]  # pyright: ignore
+        return [folded(self.kernel.nodes[i]) for i in folds] + [self.kernel.writes[w].node for w in writes]  # pyright: ignore
 
     def _keep(self) -> dict[int, int]:
         """Nodes to keep from their own phase for later ones: their order number."""
