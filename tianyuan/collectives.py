@@ -39,7 +39,7 @@ class Collective(Prim):
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """A program that is run has no open axis."""
-        raise ShapeError(f"{self.name}: no axis is called {self.axis_name!r} where this program runs")
+        raise ShapeError(f"{self.name}: no axis is called {self.axis!r} where this program runs")
 
     def oracle(self, *args: Any) -> Any:
         """There is none for a single entry."""
@@ -52,6 +52,11 @@ class AllGather(Collective):
 
     axis_name: str
     size: int
+
+    @property
+    def axis(self) -> str:
+        """The field."""
+        return self.axis_name
 
     def types(self, x: ArrayType) -> tuple[ArrayType, ...]:
         """One leading axis more."""
@@ -83,6 +88,11 @@ class AxisIndex(Collective):
 
     axis_name: str
     size: int
+
+    @property
+    def axis(self) -> str:
+        """The field."""
+        return self.axis_name
 
     def types(self) -> tuple[ArrayType, ...]:
         """One integer."""

@@ -43,7 +43,7 @@ class Entry:
     program: Program
     closed: list[Array]
     out_structure: tree.Structure
-    executables: dict[Hashable, Executable] = field(factory=dict)
+    executables: dict[Hashable, Executable] = field(factory=dict[Hashable, Executable])
 
 
 @frozen(eq=False)

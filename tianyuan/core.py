@@ -9,7 +9,7 @@ so that nested transformations are never confused [Siskind2005].
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
@@ -37,7 +37,11 @@ class Prim:
     rearranges: ClassVar[bool] = False  # whether every element of the result is one of the only argument's
     ulp: ClassVar[float] = 0.0  # the bound against the oracle; 0 where exact
     cases: ClassVar[Cases]
-    axis_name: ClassVar[Any] = None  # the named axis that a collective works over
+
+    @property
+    def axis(self) -> str | None:
+        """The named axis that a collective works over."""
+        return None
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self)
@@ -198,7 +202,7 @@ def base() -> Interpreter:
 
 
 @contextmanager
-def interpreting(interpreter: Interpreter) -> Iterator[None]:
+def interpreting(interpreter: Interpreter) -> Generator[None]:
     """Run a block under ``interpreter``."""
     token = _CURRENT.set(interpreter)
     try:

@@ -191,7 +191,11 @@ class CustomFunction(Prim):
             raise NoRuleError(f"{self.label} closes over a value that is being differentiated; pass it as an argument")
 
         def over(program: Program | None) -> Any:
-            return None if program is None else lambda *xs: evaluate(self.tied(program), [*shared, *xs])
+            def run(*xs: Array) -> list[Array]:
+                assert program is not None
+                return evaluate(self.tied(program), [*shared, *xs])
+
+            return None if program is None else run
 
         return CustomCall(
             self.label,
@@ -378,13 +382,16 @@ def _key(owner: Any, fixed: Sequence[Any]) -> Any:
 class _Custom:
     """Common to both decorators: positional arguments, static ones among them."""
 
+    __name__: str
+
     def __init__(self, fun: Fun, nondiff_argnums: Sequence[int] = ()) -> None:
-        functools.update_wrapper(self, fun)
+        functools.update_wrapper(self, fun)  # pyright: ignore[reportArgumentType]
         self.fun = fun
         self.nondiff_argnums = tuple(nondiff_argnums)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        bound: Any = self
+        return self if instance is None else functools.partial(bound, instance)
 
     def _positional(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs:
@@ -449,7 +456,8 @@ class custom_jvp(_Custom):
 def _pair(value: Any, name: str) -> tuple[Any, Any]:
     if not isinstance(value, tuple | list) or len(value) != 2:  # pyright: ignore[reportUnknownArgumentType]
         raise TreeError(f"the jvp rule of {name} must return (value, tangent)")
-    return value[0], value[1]
+    first, second = value  # pyright: ignore[reportUnknownVariableType]
+    return first, second  # pyright: ignore[reportUnknownVariableType]
 
 
 def _check_tangents(name: str, flat: list[Array], shape: Any, derivative: list[Array], got: Any) -> None:

@@ -24,8 +24,6 @@ from tianyuan.prims.linear import expand_dims
 from tianyuan.prims.pointwise.products import mul
 from tianyuan.prims.pointwise.roots import sqrt
 
-__all__ = "diagonal matmul matrix_transpose outer tensordot trace vecdot vector_norm".split()
-
 
 def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     """√(sum(x · x)) over ``axis``; by ``ord`` the sum of sizes (1), the extremes (±inf), or (sum |x|^p)^(1/p).

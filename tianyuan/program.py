@@ -112,7 +112,7 @@ class Program:
     @cached_property
     def effects(self) -> frozenset[str]:
         """The effects of all equations."""
-        return frozenset().union(*(e.prim.effects() for e in self.eqns))
+        return frozenset[str]().union(*(e.prim.effects() for e in self.eqns))
 
     def __str__(self) -> str:
         return "\n".join(lines(self))

@@ -24,8 +24,6 @@ from tianyuan.prims.pointwise.products import div, sub
 from tianyuan.prims.reduction import reduce_max
 from tianyuan.transforms.arguments import as_array
 
-__all__ = "digamma entr erf erfc erfinv expit gammaln lgamma log_softmax logit logsumexp softmax xlog1py xlogy".split()
-
 expit = floating_unary("expit", elementary.logistic, "1 / (1 + exp -x).", kinds="f")
 
 

@@ -121,7 +121,7 @@ class _Space:
     """Free intervals below ``size``, in order."""
 
     size: int = 0
-    free: list[tuple[int, int]] = field(factory=list)
+    free: list[tuple[int, int]] = field(factory=list[tuple[int, int]])
 
     def take(self, nbytes: int) -> int:
         """An interval of ``nbytes``: the smallest that fits, or a new one at the end."""

@@ -177,5 +177,5 @@ def _call_host(kernel: Single, pointers: Any) -> None:
 
 def _view(address: int | None, operand: Operand) -> np.ndarray[Any, Any]:
     nbytes = operand.type.nbytes
-    raw = (ctypes.c_uint8 * nbytes).from_address(address or 0) if nbytes else bytearray()
+    raw: Any = (ctypes.c_uint8 * nbytes).from_address(address or 0) if nbytes else bytearray()
     return np.frombuffer(raw, operand.type.dtype.numpy).reshape(operand.type.shape)

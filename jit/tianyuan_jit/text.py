@@ -7,7 +7,7 @@ integers stay Python ints as long as they are known, so that address arithmetic 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 Extent = int | str
@@ -149,7 +149,7 @@ class Function:
         return pointer if offset == 0 else self.op(f"getelementptr i8, ptr {pointer}, i64 {offset}")
 
     @contextmanager
-    def loop(self, start: Extent, stop: Extent, step: Extent = 1) -> Iterator[str]:
+    def loop(self, start: Extent, stop: Extent, step: Extent = 1) -> Generator[str]:
         """``for i in range(start, stop, step)`` over i64 (zero or more times); yields ``i``."""
         head, body, end = self.fresh("head"), self.fresh("body"), self.fresh("end")
         i, following, before = "%" + self.fresh("i"), "%" + self.fresh("n"), self.block
@@ -165,7 +165,7 @@ class Function:
         self.label(end)
 
     @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
+    def when(self, condition: str) -> Generator[None]:
         """``if condition:`` without values."""
         yes, end = self.fresh("then"), self.fresh("end")
         self.branch(condition, yes, end)

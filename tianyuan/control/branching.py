@@ -138,7 +138,7 @@ class Cond(Prim, Accumulating):
 
     def effects(self) -> frozenset[str]:
         """Those of all branches."""
-        return frozenset().union(*(b.effects for b in self.branches))
+        return frozenset[str]().union(*(b.effects for b in self.branches))
 
     def oracle(self, index: Any, *operands: Any) -> Any:
         """The machines run Programs themselves."""

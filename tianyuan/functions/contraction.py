@@ -64,8 +64,9 @@ def _matrices(a: Array, b: Array) -> Array:
     parts = [squeeze(x, tuple(i for i, n in enumerate(x.shape[:-2]) if n == 1)) for x in (a, b)]
     places = [[axes.index(d) for d in both] for axes in own]
     y = contracted(
-        *parts,
-        list(zip(*places, strict=True)) if both else [],
+        parts[0],
+        parts[1],
+        [(places[0][k], places[1][k]) for k in range(len(both))],
         [(parts[0].ndim - 1, parts[1].ndim - 2)],
     )
     left, right = ([d for d in axes if d not in both] for axes in own)

@@ -84,7 +84,8 @@ def _nested(obj: Sequence[Any]) -> Array:
 def _plain(obj: Any) -> bool:
     """Whether nested lists hold nothing but Python and NumPy numbers."""
     if isinstance(obj, list | tuple):
-        return builtins.all(_plain(o) for o in obj)
+        items: Any = obj
+        return builtins.all(map(_plain, items))
     return isinstance(obj, bool | int | float | complex | np.generic)
 
 

@@ -216,7 +216,7 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Array:
     return reshaped(wide, tuple(t * s for t, s in zip(times, shape, strict=True)))
 
 
-def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Array:
+def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Array:
     """Each element ``repeats`` times along ``axis`` (of the flat array without one)."""
     x = array("repeat", x)
     if not isinstance(repeats, int):

@@ -72,7 +72,14 @@ for _name in "clip round conj".split():
 METHODS["ravel"] = METHODS["flatten"] = manipulation.ravel
 METHODS["sort"] = _with_axis(lambda x, axis=None, **o: ordering.sort(x, axis=-1 if axis is None else axis, **o))
 METHODS["argsort"] = _with_axis(lambda x, axis=None, **o: ordering.argsort(x, axis=-1 if axis is None else axis, **o))
-METHODS["dot"] = lambda x, y: contraction.tensordot(x, y, axes=1) if x.ndim and y.ndim else x * y
+
+
+def _dot(x: Array, y: Array) -> Array:
+    """NumPy's dot, for arrays of up to two axes."""
+    return contraction.tensordot(x, y, axes=1) if x.ndim and y.ndim else x * y
+
+
+METHODS["dot"] = _dot
 
 
 def _reshape(x: Array, *shape: Any) -> Array:

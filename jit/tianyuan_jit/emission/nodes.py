@@ -46,6 +46,12 @@ def folded(node: Node) -> int:
     return node.arg
 
 
+def operation(node: Node) -> str:
+    """What a Fold reduces by."""
+    assert isinstance(node, Fold)
+    return node.op
+
+
 def constant(k: Lanes, node: Const) -> Value:
     """A constant in every lane."""
     value: Any = np.frombuffer(node.bits, node.dtype.numpy)[0]

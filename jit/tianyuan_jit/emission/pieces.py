@@ -6,12 +6,14 @@ rule and computes what depends on them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tianyuan.types import DType
 from tianyuan_jit.emission.buffers import address, store
 from tianyuan_jit.emission.folding import CHUNK, sum_dtype
 from tianyuan_jit.emission.nodes import levels
 from tianyuan_jit.emission.rows import Rows, Values
-from tianyuan_jit.kernels import Fold, Fused
+from tianyuan_jit.kernels import Fold, Fused, Read, View
 from tianyuan_jit.text import Extent
 
 
@@ -46,12 +48,13 @@ class Pieces(Rows):
     def prepare(self) -> None:
         """Addresses of views and of the partial results."""
         f = self.f
-        self.outer_index, self.kept_places = [], {}
-        views = [*(n.view for n in self.kernel.nodes if hasattr(n, "view")), *(w.view for w in self.kernel.writes)]  # pyright: ignore
-        self.bases = {v: self.place(v, [0]) for v in views}
+        self.outer_index: Sequence[Extent] = []
+        self.kept_places: dict[int, str] = {}
+        views = [*(n.view for n in self.kernel.nodes if isinstance(n, Read)), *(w.view for w in self.kernel.writes)]
+        self.bases: dict[View, str] = {v: self.place(v, [0]) for v in views}
         self.chunks = self.frame.units
         offset: Extent = 0
-        self.partials = {}
+        self.partials: dict[int, str] = {}
         for i in self.phases[0][0]:
             self.partials[i] = f.gep(self.frame.shared, offset)
             offset = f.iadd(offset, f.imul(self.chunks, _slot(self.fold_dtype(i))))

@@ -36,6 +36,7 @@ from tianyuan_jit.emission.nodes import (
     arguments,
     constant,
     folded,
+    operation,
     index,
     is_dear,
     levels,
@@ -248,7 +249,7 @@ class Rows:
     def chunk(self, p: int, first: Extent, last: Extent, values: Values) -> list[Value]:
         """The Folds of a phase over at most 256 elements from ``first``: one element each."""
         folds, _ = self.phases[p]
-        ops = [(self.kernel.nodes[i].op, self.fold_dtype(i)) for i in folds]  # pyright: ignore
+        ops = [(operation(self.kernel.nodes[i]), self.fold_dtype(i)) for i in folds]
         if isinstance(self.n, int) and self.n == 0:
             return [empty(self.one, op, d) for op, d in ops]
         state = [t for op, d in ops for t in typed(self.k, identity(self.k, op, d))]
@@ -450,4 +451,4 @@ def _join(k: Lanes, x: Value, x_block: str, y: Value, y_block: str) -> Value:
     kind = k.type_of(x.dtype)
     pairs = [(x.operand, y.operand), *([(x.imaginary, y.imaginary)] if x.imaginary else [])]
     joined = [k.function.op(f"phi {kind} [ {p}, %{x_block} ], [ {q}, %{y_block} ]") for p, q in pairs]
-    return Value(joined[0], x.dtype, *joined[1:])
+    return Value(joined[0], x.dtype, \"\".join(joined[1:]))

@@ -50,12 +50,12 @@ class Cluster:
     domain: Ints
     folded: Ints | None = None  # axes that Folds reduce, once there is one
     contraction: tuple[Any, Operand, Operand, Operand] | None = None  # lowering, arguments, result
-    nodes: list[Node] = field(factory=list)
-    writes: list[Write] = field(factory=list)
-    after: list[bool] = field(factory=list)  # by node: whether it depends on a Fold
-    buffers: set[int] = field(factory=set)
-    lazy: dict[int, int] = field(factory=dict)  # nodes of 0-d expressions, by identity
-    _known: dict[Any, int] = field(factory=dict)
+    nodes: list[Node] = field(factory=list[Node])
+    writes: list[Write] = field(factory=list[Write])
+    after: list[bool] = field(factory=list[bool])  # by node: whether it depends on a Fold
+    buffers: set[int] = field(factory=set[int])
+    lazy: dict[int, int] = field(factory=dict[int, int])  # nodes of 0-d expressions, by identity
+    _known: dict[Any, int] = field(factory=dict[Any, int])
 
     @property
     def full(self) -> Ints:
@@ -185,7 +185,10 @@ def collapsed(kernel: Fused) -> Fused:
         groups.append([outer])  # a Fold of one element still is one
     extents = tuple(_product(kernel.extents[a] for a in g) for g in groups)
     last = tuple(g[-1] for g in groups)
-    pick = lambda s: tuple(s[a] for a in last)  # noqa: E731
+
+    def pick(strides: Any) -> tuple[Any, ...]:
+        return tuple(strides[a] for a in last)
+
     return Fused(
         extents,
         sum(g[0] >= outer for g in groups),

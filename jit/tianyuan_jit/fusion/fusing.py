@@ -85,12 +85,12 @@ class _Walk:
 
     program: Program
     sources: list[Source | None]
-    buffers: list[ArrayType] = field(factory=list)
-    ready: dict[int, int] = field(factory=dict)  # by buffer: the index of the kernel that writes it
-    kernels: list[Cluster | Kernel] = field(factory=list)
-    env: dict[int, Value] = field(factory=dict)
-    stored: dict[tuple[int, int], Leaf] = field(factory=dict)  # by cluster and node
-    recent: dict[Ints, list[Cluster]] = field(factory=dict)
+    buffers: list[ArrayType] = field(factory=list[ArrayType])
+    ready: dict[int, int] = field(factory=dict[int, int])  # by buffer: the index of the kernel that writes it
+    kernels: list[Cluster | Kernel] = field(factory=list[Cluster | Kernel])
+    env: dict[int, Value] = field(factory=dict[int, Any])
+    stored: dict[tuple[int, int], Leaf] = field(factory=dict[tuple[int, int], Leaf])  # by cluster and node
+    recent: dict[Ints, list[Cluster]] = field(factory=dict[Ints, list[Cluster]])
 
     def result(self) -> FusedProgram:
         """Walk, store the results, finish the clusters."""
