@@ -31,7 +31,6 @@ from tianyuan.compiling import make_program as make_program
 from tianyuan.compiling import show as show
 from tianyuan.control import associative_scan as associative_scan
 from tianyuan.control import checkpoint as checkpoint
-from tianyuan.control import checkpoint as remat
 from tianyuan.control import checkpoint_name as checkpoint_name
 from tianyuan.control import checkpoint_policies as checkpoint_policies
 from tianyuan.control import cond as cond
@@ -233,10 +232,9 @@ from tianyuan.indexing import segment_prod as segment_prod
 from tianyuan.indexing import segment_sum as segment_sum
 from tianyuan.indexing import take as take
 from tianyuan.indexing import take_along_axis as take_along_axis
-from tianyuan.parser import parse as parse_program
+from tianyuan.parser import parse
 from tianyuan.program import Program as Program
-from tianyuan.settings import NUMERICS_VERSION as numerics_version
-from tianyuan.settings import VERSION as __version__
+from tianyuan.settings import NUMERICS_VERSION, VERSION
 from tianyuan.settings import config as config
 from tianyuan.transforms.derivatives import grad as grad
 from tianyuan.transforms.derivatives import hessian as hessian
@@ -255,7 +253,7 @@ from tianyuan.tree import struct as struct
 from tianyuan.types import ArrayType as ArrayType
 from tianyuan.types import DType as DType
 from tianyuan.types import bfloat16 as bfloat16
-from tianyuan.types import bool_ as bool
+from tianyuan.types import bool_
 from tianyuan.types import complex64 as complex64
 from tianyuan.types import complex128 as complex128
 from tianyuan.types import float16 as float16
@@ -270,6 +268,11 @@ from tianyuan.types import uint16 as uint16
 from tianyuan.types import uint32 as uint32
 from tianyuan.types import uint64 as uint64
 
+__version__ = VERSION
+numerics_version = NUMERICS_VERSION
+bool = bool_
+parse_program = parse
+remat = checkpoint
 e = 2.718281828459045
 inf = float("inf")
 nan = float("nan")

@@ -15,7 +15,7 @@ from tianyuan import record
 from tianyuan.errors import TianyuanError
 from tianyuan.record.digits import Config, Digits
 
-EXPERIMENTS: dict[str, record.Experiment] = {"digits": Digits()}
+EXPERIMENTS: dict[str, Any] = {"digits": Digits()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

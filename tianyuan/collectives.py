@@ -39,7 +39,7 @@ class Collective(Prim):
 
     def lower(self, *types: ArrayType) -> lowering.Lowering:
         """A program that is run has no open axis."""
-        raise ShapeError(f"{self.name}: no axis is called {self.axis!r} where this program runs")
+        raise ShapeError(f"{self.name}: no axis is called {self.collective_axis!r} where this program runs")
 
     def oracle(self, *args: Any) -> Any:
         """There is none for a single entry."""
@@ -54,7 +54,7 @@ class AllGather(Collective):
     size: int
 
     @property
-    def axis(self) -> str:
+    def collective_axis(self) -> str:
         """The field."""
         return self.axis_name
 
@@ -90,7 +90,7 @@ class AxisIndex(Collective):
     size: int
 
     @property
-    def axis(self) -> str:
+    def collective_axis(self) -> str:
         """The field."""
         return self.axis_name
 

@@ -39,7 +39,7 @@ class Prim:
     cases: ClassVar[Cases]
 
     @property
-    def axis(self) -> str | None:
+    def collective_axis(self) -> str | None:
         """The named axis that a collective works over."""
         return None
 

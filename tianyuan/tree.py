@@ -88,11 +88,16 @@ _NODES[dict] = Node(
 )
 
 
+def _named_tuple(cls: Any) -> Node:
+    names = [f".{n}" for n in cls._fields]
+    return Node(lambda v: (v, None), lambda m, c: cls(*c), lambda v: names)
+
+
 def _node(value: Any) -> Node | None:
-    cls = type(value)
+    cls: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
     found = _NODES.get(cls)
-    if found is None and issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        found = _NODES[cls] = Node(lambda v: (v, None), lambda m, c: cls(*c), lambda v: [f".{n}" for n in cls._fields])
+    if found is None and isinstance(value, tuple) and hasattr(cls, "_fields"):
+        found = _NODES[cls] = _named_tuple(cls)
     if found is None and cls in (set, frozenset):
         raise TreeError(f"a {cls.__name__} has no order and cannot be a pytree; use a tuple or a dict")
     return found

@@ -21,6 +21,7 @@ from tianyuan_jit.fusion import fuse
 from tianyuan_jit.generic import generic
 from tianyuan_jit.kernels import FusedProgram
 from tianyuan_jit.memory import allocate
+from tianyuan_jit.printing import kernels_text, loops_text
 
 REMEMBERED = 1 << 14  # eager operations, by primitive and types
 Run = Callable[[Sequence[Array]], list[Array]]
@@ -93,9 +94,11 @@ class Cpu:
         """``program`` at a stage of compilation: kernels, llvm, asm."""
         fused = fuse(program)
         if stage == "kernels":
-            return "\n".join(map(str, fused.kernels))
+            return kernels_text(fused)
+        if stage == "loops":
+            return loops_text(fused)
         if stage not in ("llvm", "asm"):
-            raise MachineError(f"show: no stage is called {stage!r}; there are program, kernels, llvm, asm")
+            raise MachineError(f"show: no stage is called {stage!r}; there are program, kernels, loops, llvm, asm")
         text = emit_program(fused, engine.isa())
         return text if stage == "llvm" else engine.assembly(text, engine.isa())
 

@@ -169,7 +169,11 @@ def map(f: Fun, xs: Any, *, batch_size: int | None = None) -> Any:
     whole = length - length % batch_size
     blocks = [reshape(slice_axis(v, 0, 0, whole), (whole // batch_size, batch_size, *v.shape[1:])) for v in values]
     ys = scan(lambda _, x: (None, vmap(f)(x)), None, tree.unflatten(shape, blocks))[1]
-    ys = tree.map(lambda y: reshape(y, (whole, *y.shape[2:])), ys)
+
+    def flat(y: Array) -> Array:
+        return reshape(y, (whole, *y.shape[2:]))
+
+    ys = tree.map(flat, ys)
     if whole == length:
         return ys
     rest = vmap(f)(tree.unflatten(shape, [slice_axis(v, 0, whole, length) for v in values]))

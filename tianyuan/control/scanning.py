@@ -165,8 +165,8 @@ class Scan(Prim, Accumulating):
         outs = self._loop(_keep(split.primal, len(self.body.results), stacked), len(c), len(k))(*primals)
         main = list(outs[: len(self.body.results)])
         saved = iter(outs[len(main) :])
-        residuals = [next(saved) if s else primals[i] for s, i in zip(stacked, split.same, strict=True)]
-        fixed = [not s and i < self.consts for s, i in zip(stacked, split.same, strict=True)]
+        residuals: list[Any] = [next(saved) if s else primals[i or 0] for s, i in zip(stacked, split.same, strict=True)]
+        fixed = [not s and i is not None and i < self.consts for s, i in zip(stacked, split.same, strict=True)]
         body = _tangent_body(split.tangent, sum(nc), sum(nk), sum(nx), fixed)
         still = [r for r, f in zip(residuals, fixed, strict=True) if f]
         if self.unbounded:

@@ -84,8 +84,7 @@ def _nested(obj: Sequence[Any]) -> Array:
 def _plain(obj: Any) -> bool:
     """Whether nested lists hold nothing but Python and NumPy numbers."""
     if isinstance(obj, list | tuple):
-        items: Any = obj
-        return builtins.all(map(_plain, items))
+        return builtins.all(map(_plain, obj))  # pyright: ignore[reportUnknownVariableType]
     return isinstance(obj, bool | int | float | complex | np.generic)
 
 

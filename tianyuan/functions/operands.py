@@ -183,7 +183,7 @@ def many_axes(who: str, axis: Axis, ndim: int) -> Ints:
 
 def checked_shape(who: str, shape: Any) -> Ints:
     """A shape from an int or a sequence of ints; ShapeError for negative extents."""
-    given: Any = shape if isinstance(shape, Iterable) else (shape,)
+    given: list[Any] = list(shape) if isinstance(shape, Iterable) else [shape]  # pyright: ignore
     try:
         found = tuple(operator.index(n) for n in given)
     except TypeError:

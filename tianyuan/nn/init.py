@@ -12,8 +12,8 @@ Init = Callable[..., ty.Array]
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """How many inputs feed an output, and how many outputs an input feeds."""
-    receptive = math.prod(shape[:-2])
-    return receptive * (shape[-2] if len(shape) > 1 else 1), receptive * shape[-1]
+    *space, inputs, outputs = (1, *shape) if len(shape) == 1 else shape
+    return math.prod(space) * inputs, math.prod(space) * outputs
 
 
 def zeros(key: ty.Array | None, shape: tuple[int, ...], dtype: ty.DType = ty.float32) -> ty.Array:

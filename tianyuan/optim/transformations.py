@@ -22,9 +22,20 @@ class Optimizer(NamedTuple):
     update: Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
+def _scaled(grads: Any, factor: ty.Array) -> Any:
+    def scaled(g: ty.Array) -> ty.Array:
+        return g * ty.astype(factor, g.dtype)
+
+    return ty.tree.map(scaled, grads)
+
+
+def _added(parameter: ty.Array, update: ty.Array) -> ty.Array:
+    return parameter + ty.astype(update, parameter.dtype)
+
+
 def apply_updates(params: Any, updates: Any) -> Any:
     """Parameters plus updates, leaf by leaf, in the parameters' dtypes."""
-    return ty.tree.map(lambda p, u: p + ty.astype(u, p.dtype), params, updates)
+    return ty.tree.map(_added, params, updates)
 
 
 def chain(*parts: Optimizer) -> Optimizer:
@@ -60,7 +71,7 @@ def clip_by_global_norm(limit: float) -> Optimizer:
     def update(grads: Any, params: Any) -> Any:
         norm = global_norm(grads)
         factor = limit / ty.maximum(norm, limit)
-        return ty.tree.map(lambda g: g * ty.astype(factor, g.dtype), grads)
+        return _scaled(grads, factor)
 
     return stateless(update)
 
@@ -85,7 +96,7 @@ def scale_by_learning_rate(rate: float | Schedule) -> Optimizer:
 
     def update(grads: Any, state: Count, params: Any) -> tuple[Any, Count]:
         now = rate(state.count) if callable(rate) else ty.asarray(rate, dtype=ty.float32)
-        updates = ty.tree.map(lambda g: g * ty.astype(-now, g.dtype), grads)
+        updates = _scaled(grads, -now)
         return updates, Count(state.count + 1)
 
     return Optimizer(init, update)

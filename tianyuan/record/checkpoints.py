@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
+import safetensors.numpy as safetensors_numpy
 
 import tianyuan as ty
 from tianyuan.errors import RecordError
 from tianyuan.record.files import write_atomic
 
 FORMAT = "tianyuan-checkpoint-1"
+_save: Any = safetensors_numpy.save_file  # pyright: ignore  (the library has no complete types)
+_open: Any = safetensors.safe_open
 
 
 def save_checkpoint(path: str | Path, tree: Any, **notes: Any) -> None:
@@ -26,7 +28,7 @@ def save_checkpoint(path: str | Path, tree: Any, **notes: Any) -> None:
     arrays = {_name(p): np.array(_bytes(x)) for p, x in named}
     dtypes = {_name(p): ty.asarray(x).dtype.name for p, x in named}
     header = {"format": FORMAT, "dtypes": json.dumps(dtypes), "notes": json.dumps(notes)}
-    write_atomic(Path(path), lambda p: safetensors.numpy.save_file(arrays, p, header))
+    write_atomic(Path(path), lambda p: _save(arrays, p, header))
 
 
 def _name(path: str) -> str:
@@ -65,9 +67,9 @@ def _field(path: str | Path, header: dict[str, str], name: str) -> dict[str, Any
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
-        with safetensors.safe_open(path, "numpy") as file:
-            header = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+        with _open(path, "numpy") as file:
+            header: dict[str, str] = dict(file.metadata() or {})
+            arrays: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise RecordError(f"there is no checkpoint at {path}") from None
     except Exception as error:  # the reader raises several unrelated types for damaged files

@@ -60,7 +60,7 @@ class Batch(Interpreter):
         with interpreting(self.prev), _inherited(self.name):
             if all(d is None for d in dims) and not named:
                 return self.prev.process(prim, values)
-            rule = prim.collect if named and prim.axis == self.name else prim.batch
+            rule = prim.collect if named and prim.collective_axis == self.name else prim.batch
             outs, out_dims = rule(self.size, values, dims)
         if not prim.multiple:
             outs, out_dims = (outs,), (out_dims,)
@@ -144,6 +144,6 @@ def _inherited(name: str | None) -> Generator[None]:
 @functools.lru_cache(4096)
 def named_axes(prim: Prim) -> frozenset[str]:
     """The axis names that a primitive, or an equation in a Program it holds, works over."""
-    own = frozenset[str]() if prim.axis is None else frozenset((prim.axis,))
+    own = frozenset[str]() if prim.collective_axis is None else frozenset((prim.collective_axis,))
     programs = (p for f in fields(type(prim)) for p in nested_programs(getattr(prim, f.name)))
     return own.union(*(named_axes(e.prim) for p in programs for e in p.eqns))

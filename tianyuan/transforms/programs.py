@@ -87,7 +87,7 @@ def _param_index(value: Array, args: Sequence[Array]) -> int | None:
 
 
 def _same_var(a: Array, b: Array) -> bool:
-    return isinstance(a, Staged) and isinstance(b, Staged) and a.stage is b.stage and a.var == b.var
+    return isinstance(a, Staged) and isinstance(b, Staged) and a.stage is b.stage and a.variable == b.variable
 
 
 def _forced(linear: Linear, program: Program, nonzero: Sequence[bool], force: Sequence[bool]) -> tuple[Program, Mask]:

@@ -24,12 +24,12 @@ from tianyuan.types import ArrayType
 class Staged(Array):
     """A value of a trace under way: a variable."""
 
-    __slots__ = ("stage", "var", "source")
+    __slots__ = ("stage", "variable", "source")
 
     def __init__(self, stage: Stage, var: Var, source: Source | None) -> None:
         self.type = var.type
         self.stage = stage
-        self.var = var
+        self.variable = var
         self.source = source
         self.owner = stage
         self.literal = False
@@ -81,7 +81,7 @@ class Stage(Interpreter):
     def atom(self, value: Array, prim: Prim | None = None) -> Atom:
         """The variable or literal that stands for ``value`` here."""
         if isinstance(value, Staged) and value.stage is self:
-            return value.var
+            return value.variable
         if type(value) is Array and value.literal:
             return literal_of(value)
         return self._close_over(value, prim)

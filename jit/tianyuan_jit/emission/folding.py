@@ -67,7 +67,7 @@ def halves(k: Lanes, op: str, value: Value) -> Value:
     for half in (8, 4, 2, 1):
         value = combine(k, op, value, _moved(k, value, half))
     parts = [k.function.op(f"extractelement {k.type_of(value.dtype)} {p}, i64 0") for p in _parts(value)]
-    return Value(parts[0], value.dtype, \"\".join(parts[1:]))
+    return Value(parts[0], value.dtype, "".join(parts[1:]))
 
 
 def _parts(value: Value) -> list[str]:
@@ -79,7 +79,7 @@ def _moved(k: Lanes, value: Value, by: int) -> Value:
     kind = k.type_of(value.dtype)
     mask = f"<{k.lanes} x i32> <{picks}>"
     parts = [k.function.op(f"shufflevector {kind} {p}, {kind} poison, {mask}") for p in _parts(value)]
-    return Value(parts[0], value.dtype, \"\".join(parts[1:]))
+    return Value(parts[0], value.dtype, "".join(parts[1:]))
 
 
 def typed(k: Lanes, value: Value) -> list[tuple[str, str]]:
@@ -89,7 +89,7 @@ def typed(k: Lanes, value: Value) -> list[tuple[str, str]]:
 
 def untyped(operands: Any, dtype: DType) -> Value:
     """The value of carried operands."""
-    return Value(operands[0], dtype, \"\".join(operands[1:]))
+    return Value(operands[0], dtype, "".join(operands[1:]))
 
 
 def width(dtype: DType) -> int:

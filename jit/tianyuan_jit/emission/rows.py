@@ -36,10 +36,10 @@ from tianyuan_jit.emission.nodes import (
     arguments,
     constant,
     folded,
-    operation,
     index,
     is_dear,
     levels,
+    operation,
     splat,
     varies,
 )
@@ -451,4 +451,4 @@ def _join(k: Lanes, x: Value, x_block: str, y: Value, y_block: str) -> Value:
     kind = k.type_of(x.dtype)
     pairs = [(x.operand, y.operand), *([(x.imaginary, y.imaginary)] if x.imaginary else [])]
     joined = [k.function.op(f"phi {kind} [ {p}, %{x_block} ], [ {q}, %{y_block} ]") for p, q in pairs]
-    return Value(joined[0], x.dtype, \"\".join(joined[1:]))
+    return Value(joined[0], x.dtype, "".join(joined[1:]))
