@@ -19,7 +19,7 @@ from tianyuan_jit.emission.frames import PARAMETERS, Frame, buffers_of
 from tianyuan_jit.emission.nodes import weight
 from tianyuan_jit.emission.pieces import Finish, Pieces, in_pieces
 from tianyuan_jit.emission.rows import PIECE, Rows
-from tianyuan_jit.kernels import Arg, Fused, Read
+from tianyuan_jit.kernels import Arg, Fused, Index, Read, View
 from tianyuan_jit.kernels import Extent as Number
 from tianyuan_jit.text import Extent, Function
 
@@ -32,7 +32,7 @@ def emit_fused(
 ) -> None:
     """Append what runs ``kernel`` to a program's body. Types and pointers are by buffer, numbers by Arg."""
     used = buffers_of(kernel)
-    kernel, extra = _generic(_renumbered(kernel, used), len(numbers))
+    kernel, extra = _generic(_with_column(_renumbered(kernel, used)), len(numbers))
     own_types = [types[b] for b in used]
     numbers = [*numbers, *map(str, extra)]
     launch = _Launch(f, kernel, own_types, [pointers[b] for b in used], numbers, isa)
@@ -48,6 +48,26 @@ def _renumbered(kernel: Fused, used: Sequence[int]) -> Fused:
 
     nodes = tuple(evolve(n, view=view(n.view)) if isinstance(n, Read) else n for n in kernel.nodes)
     return evolve(kernel, nodes=nodes, writes=tuple(evolve(w, view=view(w.view)) for w in kernel.writes))
+
+
+def _with_column(kernel: Fused) -> Fused:
+    """Several axes folded into one element get a kept axis of extent 1: a single column."""
+    if kernel.folded < 2 or kernel.folded < len(kernel.extents):
+        return kernel
+
+    def view(v: View) -> View:
+        return evolve(v, strides=(0, *v.strides))
+
+    nodes = tuple(
+        evolve(n, view=view(n.view))
+        if isinstance(n, Read)
+        else evolve(n, strides=(0, *n.strides))
+        if isinstance(n, Index)
+        else n
+        for n in kernel.nodes
+    )
+    writes = tuple(evolve(w, view=view(w.view)) for w in kernel.writes)
+    return evolve(kernel, extents=(1, *kernel.extents), nodes=nodes, writes=writes)
 
 
 def _generic(kernel: Fused, numbers: int) -> tuple[Fused, list[int]]:
