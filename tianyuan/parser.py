@@ -236,11 +236,17 @@ class _Parser:
     def atoms(self) -> list[Atom]:
         """Atoms with commas between them, or none."""
         found: list[Atom] = []
-        while self.token.kind in ("var", "number") or self.sees("true") or self.sees("false") or self.sees("("):
+        while self.at_atom():
             found.append(self.atom())
             if not self.skip(","):
                 break
         return found
+
+    def at_atom(self) -> bool:
+        """Whether an atom comes next; a variable before a colon is the binder of the next equation."""
+        if self.token.kind == "var":
+            return self.tokens[self.at + 1].text != ":"
+        return self.token.kind == "number" or any(map(self.sees, ("true", "false", "(")))
 
     def atom(self) -> Atom:
         token = self.token

@@ -12,7 +12,9 @@ included: taking from a list and adding to it are atomic, and all else is only c
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections import defaultdict
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -56,8 +58,9 @@ class Block:
     def __repr__(self) -> str:
         return f"Block({self.nbytes} bytes at {self.address:#x})"
 
-    def __del__(self) -> None:
-        _give_back(self.address, self._size)
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not finalizing():  # at exit the functions of this module go before the last blocks
+            _give_back(self.address, self._size)
 
 
 def allocate(nbytes: int) -> Block:

@@ -114,6 +114,8 @@ def _any_numpy(obj: Any) -> bool:
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
     """An array of one value; its dtype is that of the value (the default ones for Python numbers)."""
+    if isinstance(fill_value, bool | int | float | complex):  # a literal, which a trace does not close over
+        return _constant("full", shape, fill_value, type(fill_value) if dtype is None else dtype)
     value = asarray(fill_value, dtype=dtype)
     if value.shape:
         raise ShapeError(f"full: the value is one number, got {value.type}")
@@ -135,8 +137,9 @@ def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
     return _constant("empty", shape, 0, dtype)
 
 
-def _constant(who: str, shape: Any, value: int, dtype: Any) -> Array:
-    return broadcast(scalar(value, as_dtype(dtype or DEFAULT_FLOAT)), checked_shape(who, shape), ())
+def _constant(who: str, shape: Any, value: complex, dtype: Any) -> Array:
+    kind = as_dtype(DEFAULT_FLOAT if dtype is None else dtype)
+    return broadcast(scalar(checked_number(who, value, kind), kind), checked_shape(who, shape), ())
 
 
 def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
