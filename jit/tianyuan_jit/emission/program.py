@@ -63,6 +63,17 @@ def _emit_inner(module: Module, program: FusedProgram, isa: str, numbers: int) -
     f.finish("internal void @ty_body(ptr %block)")
 
 
+def _still(body: FusedProgram, first: int, carries: int) -> frozenset[int]:
+    """Carries (params from ``first`` on) whose next value is the param itself, changed in place or not at all."""
+    results = enumerate(body.results[:carries])
+    return frozenset(k for k, r in results if r.buffer == first + k and r.offset == 0)
+
+
+def _kept(still: frozenset[int], those: Sequence[str], others: Sequence[str]) -> list[str]:
+    """``others``, but those of the carries that are still."""
+    return [those[k] if k in still else other for k, other in enumerate(others)]
+
+
 @frozen(eq=False)
 class Site:
     """What all bodies of a program share."""
@@ -95,7 +106,8 @@ class _Body:
             self.kernel(i, kernel)
         for i, r in enumerate(self.program.results):
             shared = outermost and r.buffer < self.program.params
-            if self.layout.direct.get(r.buffer) != i and not shared:
+            there = r.offset == 0 and self.pointers[r.buffer] == results[i]
+            if self.layout.direct.get(r.buffer) != i and not shared and not there:
                 copy(self.f, r.type.dtype, results[i], self.at(r), r.type.size)
 
     def pointer(self, buffer: int, params: Sequence[str], results: Sequence[str]) -> str:
@@ -194,16 +206,18 @@ class _Body:
         ins, outs = self.places(kernel.ins), self.places(kernel.outs)
         consts, carries, xs = ins[: how.consts], ins[how.consts : how.consts + how.carries], kernel.ins
         first, second, arena = self.working(kernel, spare)
+        still = _still(kernel.bodies[0], how.consts, how.carries)
+        carries = self.settled(kernel, still, carries, first)
         xs = xs[how.consts + how.carries :]
         ys = kernel.outs[how.carries :]
 
         def body(t: str, current: Sequence[str], following: Sequence[str]) -> None:
             place: Extent = f.isub(how.length - 1, t) if how.reverse else t
             slices = [self.slice(o, place) for o in xs]
-            written = [self.slice(o, place) for o in ys]
-            self.nested(kernel.bodies[0], layout, arena, [*consts, *current, *slices], [*following, *written])
+            after = [*_kept(still, current, following), *(self.slice(o, place) for o in ys)]
+            self.nested(kernel.bodies[0], layout, arena, [*consts, *current, *slices], after)
 
-        last = self.iterate(lambda t, _: f.op(f"icmp slt i64 {t}, {how.length}"), body, carries, first, second)
+        last = self.iterate(lambda t, _: f.op(f"icmp slt i64 {t}, {how.length}"), body, carries, first, second, still)
         self.settle(kernel, last, outs)
 
     def slice(self, operand: Operand, t: Extent) -> str:
@@ -218,6 +232,8 @@ class _Body:
         middle = how.cond_consts + how.body_consts
         cond_consts, body_consts, carries = ins[: how.cond_consts], ins[how.cond_consts : middle], ins[middle:]
         first, second, flag = self.working(kernel, spare)
+        still = _still(kernel.bodies[1], how.body_consts, len(carries))
+        carries = self.settled(kernel, still, carries, first)
         arena = f.gep(flag, 64)
 
         def more(t: str, current: Sequence[str]) -> str:
@@ -225,9 +241,10 @@ class _Body:
             return f.op(f"icmp ne i8 {f.op(f'load i8, ptr {flag}')}, 0")
 
         def body(t: str, current: Sequence[str], following: Sequence[str]) -> None:
-            self.nested(kernel.bodies[1], plans[1], arena, [*body_consts, *current], following)
+            after = _kept(still, current, following)
+            self.nested(kernel.bodies[1], plans[1], arena, [*body_consts, *current], after)
 
-        self.settle(kernel, self.iterate(more, body, carries, first, second), outs)
+        self.settle(kernel, self.iterate(more, body, carries, first, second, still), outs)
 
     def iterate(
         self,
@@ -236,11 +253,12 @@ class _Body:
         start: Sequence[str],
         first: Sequence[str],
         second: Sequence[str],
+        still: frozenset[int],
     ) -> list[str]:
         """``while more(t, carry): carry = body(t, carry)``; where the last carry is.
 
         Stops early after a failure or a signal. The carry of iteration t is read from one place and written to
-        the next: start, first, second, first, ...
+        the next: start, first, second, first, ...; those that are ``still`` stay where they start.
         """
         f = self.f
         head, inside, end, before = f.fresh("head"), f.fresh("body"), f.fresh("end"), f.block
@@ -254,7 +272,7 @@ class _Body:
         f.branch(going, inside, end)
         f.label(inside)
         body(names[0], current, following)
-        then = [f.op(f"add i64 {names[0]}, 1"), *following, *spare, *following]
+        then = [f.op(f"add i64 {names[0]}, 1"), *_kept(still, current, following), *spare, *following]
         for slot, name, (kind, value), after in zip(slots, names, state, then, strict=True):
             f.fill(slot, f"{name} = phi {kind} [ {value}, %{before} ], [ {after}, %{f.block} ]")
         f.jump(head)
@@ -271,6 +289,13 @@ class _Body:
             with f.when(raised):
                 record(f, self.site.status, INTERRUPTED, position=0, value=0, axis=0, size=0)
         return self.site.failed()
+
+    def settled(self, kernel: Loop, still: frozenset[int], start: Sequence[str], first: Sequence[str]) -> list[str]:
+        """Where carries start: those that are still in memory of the loop's own."""
+        for k in sorted(still):
+            operand = carried(kernel)[k]
+            copy(self.f, operand.type.dtype, first[k], start[k], operand.type.size)
+        return _kept(still, first, start)
 
     def settle(self, kernel: Loop, last: Sequence[str], outs: Sequence[str]) -> None:
         """Copy the last carries to where they are wanted."""

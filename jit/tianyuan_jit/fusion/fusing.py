@@ -21,7 +21,7 @@ from tianyuan.program import Atom, Eqn, Program, Source, Var
 from tianyuan.types import ArrayType
 from tianyuan_jit.fusion.clusters import Cluster, Member
 from tianyuan_jit.fusion.leaves import Ints, Leaf, row_major, viewed, whole
-from tianyuan_jit.fusion.reusing import in_place
+from tianyuan_jit.fusion.reusing import in_loop, in_place
 from tianyuan_jit.kernels import (
     Apply,
     Fold,
@@ -151,7 +151,7 @@ class _Walk:
         self.sources.append(eqn.source)
         if isinstance(how, LOOPS):
             bodies = tuple(_Walk(p, self.sources).result() for p in _programs(how))
-            self.kernels.append(Loop(how, bodies, ins, outs))
+            self.kernels.append(Loop(how, in_loop(how, bodies), ins, outs))
         else:
             self.kernels.append(Single(how, ins, outs, ordinal))
         for v, o in zip(eqn.outs, outs, strict=True):
