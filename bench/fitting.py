@@ -59,7 +59,7 @@ def exchange(rows: Sequence[Sequence[Any]], values: Sequence[Any], weights: Sequ
         solved = mp.lu_solve(system, right)
         found = [solved[c] for c in range(n)]
         errors = [w * (v - mp.fdot(found, row)) for row, v, w in zip(rows, values, weights, strict=True)]
-        largest = max(map(abs, errors))
+        largest: Any = max(abs(e) for e in errors)
         best = (found, largest) if largest < best[1] else best
         chosen = alternating(errors, n + 1)
         if len(chosen) < n + 1 or largest < abs(solved[n]) * mp.mpf("1.002"):

@@ -111,14 +111,10 @@ def _log64(k: Lanes, e: Value, f: Value) -> Value:
     return k.fma(e, high, k.sub(f, k.sub(half, rest)))
 
 
-def log_pair(k: Lanes, e: Value, f: Pair) -> Pair:
-    """e ln 2 + log(1 + f) in f64 to about 2^-64 of it, for a float e of whole value and 1 + f in [sqrt(1/2), sqrt(2)).
-
-    s = f / (2 + f) is a pair, and so is the first term of (log(1 + f) - 2s) / s^3.
-    """
-    head, tail = log_of_mantissa(k, f)
+def _with_exponent(k: Lanes, e: Value, mantissa: Pair) -> Pair:
+    """e ln 2 + mantissa, for a float e of whole value."""
     high, low = pair_const(k, e, *_LN2_SHORT_64)
-    return _plus_exponent(k, k.mul(e, high), k.mul(e, low), (head, tail))
+    return _plus_exponent(k, k.mul(e, high), k.mul(e, low), mantissa)
 
 
 def _plus_exponent(k: Lanes, exact: Value, rest: Value, y: Pair) -> Pair:
@@ -128,13 +124,26 @@ def _plus_exponent(k: Lanes, exact: Value, rest: Value, y: Pair) -> Pair:
     return fast_two_sum(k, head, tail)
 
 
-def log_of_mantissa(k: Lanes, f: Pair) -> Pair:
-    """log(1 + f) as a pair."""
+def _half_series(k: Lanes, f: Pair) -> Pair:
+    """s = f / (2 + f)."""
     d, d_low = fast_two_sum(k, k.like(f[0], 2.0), f[0])
     inverse = k.div(k.like(d, 1.0), d)
     s = k.mul(f[0], inverse)
     rest = k.fma(k.neg(s), k.add(d_low, f[1]), k.add(k.fma(k.neg(s), d, f[0]), f[1]))
-    s, s_low = fast_two_sum(k, s, k.mul(rest, inverse))
+    return fast_two_sum(k, s, k.mul(rest, inverse))
+
+
+def log_of_mantissa(k: Lanes, f: Pair) -> Pair:
+    """log(1 + f) as a pair, to about 2^-59: the terms after 2s are below a hundredth of it, and single."""
+    s, s_low = _half_series(k, f)
+    u = k.mul(s, s)
+    series = estrin(k, u, (_LOG_PAIR[0], *_LOG_PAIR[2:]))
+    return fast_two_sum(k, k.add(s, s), k.fma(k.mul(s, u), series, k.add(s_low, s_low)))
+
+
+def _precise_log_of_mantissa(k: Lanes, f: Pair) -> Pair:
+    """To about 2^-64: the first of those terms is a pair too."""
+    s, s_low = _half_series(k, f)
     u = k.mul(s, s)
     u_low = k.fma(k.add(s, s), s_low, k.fma(s, s, k.neg(u)))
     first, first_low = pair_const(k, s, *_LOG_PAIR[:2])
@@ -146,10 +155,12 @@ def log_of_mantissa(k: Lanes, f: Pair) -> Pair:
     return fast_two_sum(k, head, k.add(tail, k.add(k.add(s_low, s_low), c_low)))
 
 
-def log_of_float(k: Lanes, x: Value) -> Pair:
-    """log x in f64 as a pair, for x > 0."""
+def log_of_float(k: Lanes, x: Value, precise: bool = False) -> Pair:
+    """log x in f64 as a pair, for x > 0; to about 2^-59 of it, or 2^-64 if ``precise``."""
     exponent, m = split(k, x)
-    return log_pair(k, k.convert(exponent, float64), (k.sub(m, k.like(m, 1.0)), k.like(m, 0.0)))
+    f = k.sub(m, k.like(m, 1.0)), k.like(m, 0.0)
+    mantissa = _precise_log_of_mantissa(k, f) if precise else log_of_mantissa(k, f)
+    return _with_exponent(k, k.convert(exponent, float64), mantissa)
 
 
 def log_of_pair(k: Lanes, x: Pair, twos: Value) -> Pair:
@@ -157,7 +168,7 @@ def log_of_pair(k: Lanes, x: Pair, twos: Value) -> Pair:
     exponent, m = split(k, x[0])
     down = power_of_two(k, k.sub(k.like(exponent, 0), k.minimum(exponent, k.like(exponent, 1000))), float64)
     f = fast_two_sum(k, k.sub(m, k.like(m, 1.0)), k.mul(x[1], down))
-    return log_pair(k, k.add(k.convert(exponent, float64), twos), f)
+    return _with_exponent(k, k.add(k.convert(exponent, float64), twos), log_of_mantissa(k, f))
 
 
 def log2(k: Lanes, x: Value) -> Value:

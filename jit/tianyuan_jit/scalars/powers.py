@@ -52,7 +52,7 @@ def _of_limits(k: Lanes, x: Value, logarithm: Value) -> Value:
 
 
 def _double(k: Lanes, x: Value, y: Value) -> Value:
-    head, tail = log_of_float(k, x)
+    head, tail = log_of_float(k, x, precise=True)
     product, low = two_prod(k, y, _of_limits(k, x, head))
     clamped = below(k, above(k, product, -746.0), 710.0)
     rest = k.choose(k.eq(clamped, product), k.fma(y, tail, low), k.like(y, 0.0))
