@@ -13,6 +13,7 @@ from tianyuan_jit.microkernel import ELEMENTS, ISAS, Element, Isa, accumulator, 
 from tianyuan_jit.record import Record
 from tianyuan_jit.rectangle import GEMM, Pieces, ceil_div, emit_rectangle, select
 from tianyuan_jit.text import Extent, Function, Module
+from tianyuan_jit.thin import emit_thin
 
 __all__ = ["DTYPES", "GEMM", "emit_library", "library"]
 
@@ -42,6 +43,7 @@ def emit_library(module: Module, element: Element, isa: Isa) -> None:
     module.declare("i64 @ty_workers()")
     module.declare("ptr @ty_scratch(i64, i64)")
     emit_rectangle(module, element, isa)
+    emit_thin(module, element, isa)
     _emit_task(module, element)
     _emit_serial(module, element)
     _emit_run(module, element, isa)
@@ -69,7 +71,7 @@ def _emit_task(module: Module, element: Element) -> None:
     inside = f.op(f"and i1 {inside}, {f.op(f'icmp slt i64 {column_piece}, {columns.count}')}")
     with f.when(inside), f.loop(first, f.imin(f.iadd(first, group), batch)) as b:
         args = ", ".join(f"i64 {x}" for x in ("%worker", b, *values))
-        f.do(f"call void @rectangle_{element.short}(ptr {d}, {args})")
+        f.do(f"call void @piece_{element.short}(ptr {d}, {args})")
     f.finish(f"internal void @task_{element.short}(ptr %ctx, i64 %task, i64 %worker)")
 
 
@@ -79,7 +81,7 @@ def _emit_serial(module: Module, element: Element) -> None:
     some = f.op(f"icmp sgt i64 {f.imin(m, n)}, 0")
     with f.when(some), f.loop(0, batch) as b:
         args = f"i64 %worker, i64 {b}, i64 0, i64 {m}, i64 0, i64 {n}"
-        f.do(f"call void @rectangle_{element.short}(ptr %d, {args})")
+        f.do(f"call void @piece_{element.short}(ptr %d, {args})")
     f.finish(f"void @ty_gemm_{element.short}_serial(ptr %d, i64 %worker)")
 
 

@@ -101,6 +101,35 @@ class Pieces:
         return f.iadd(self.base, f.op(f"zext i1 {longer} to i64"))
 
 
+class Corner:
+    """The descriptor's fields, strides in bytes, and where a rectangle (``RECTANGLE``) starts in a, b and c."""
+
+    def __init__(self, f: Function, element: Element) -> None:
+        self.f, size = f, element.size
+        self.fields = {name: GEMM.load(f, "%d", name) for name in GEMM.names}
+        names = ("a_outer", "b_outer", "a_batch", "a_m", "a_k", "b_batch", "b_k", "b_n", "c_batch", "c_m")
+        self.stride = {name: f.imul(self.fields[name], size) for name in names}
+        s, (outer, inner) = self.stride, self.entry()
+        self.a = self.offset("a", (outer, s["a_outer"]), (inner, s["a_batch"]), ("%row", s["a_m"]))
+        self.b = self.offset("b", (outer, s["b_outer"]), (inner, s["b_batch"]), ("%column", s["b_n"]))
+        self.c = self.offset("c", ("%batch", s["c_batch"]), ("%row", s["c_m"]), ("%column", size))
+
+    def entry(self) -> tuple[Extent, Extent]:
+        """The entry of the batch as two indices, for operands whose batch axes lie apart."""
+        f, size = self.f, self.fields["inner"]
+        none = f.op(f"icmp eq i64 {size}, 0")
+        divisor = select(f, none, 1, size)
+        outer, rest = f.idiv("%batch", divisor), f.irem("%batch", divisor)
+        return select(f, none, 0, outer), select(f, none, "%batch", rest)
+
+    def offset(self, name: str, *terms: tuple[Extent, Extent]) -> str:
+        """A field's pointer plus a sum of products."""
+        pointer = self.fields[name]
+        for x, y in terms:
+            pointer = self.f.gep(pointer, self.f.imul(x, y))
+        return pointer
+
+
 def emit_rectangle(module: Module, element: Element, isa: Isa) -> None:
     """Define ``void @rectangle_<dt>`` (``RECTANGLE``): rows and columns of one matrix of the batch."""
     emit_kernels(module, accumulator(element), isa)
@@ -136,34 +165,19 @@ class _Rectangle:
 
     def read_fields(self) -> None:
         f = self.f
-        self.fields = {name: GEMM.load(f, "%d", name) for name in GEMM.names}
-        strides = ("a_outer", "b_outer", "a_batch", "a_m", "a_k", "b_batch", "b_k", "b_n", "c_batch", "c_m")
-        self.stride = {name: f.imul(self.fields[name], self.element.size) for name in strides}
+        corner = Corner(f, self.element)
+        self.fields, self.stride, self.a, self.b, self.c = (
+            corner.fields,
+            corner.stride,
+            corner.a,
+            corner.b,
+            corner.c,
+        )
         self.k = self.fields["k"]
-        s, size = self.stride, self.element.size
-        outer, inner = self.entry()
-        self.a = self.offset("a", (outer, s["a_outer"]), (inner, s["a_batch"]), ("%row", s["a_m"]))
-        self.b = self.offset("b", (outer, s["b_outer"]), (inner, s["b_batch"]), ("%column", s["b_n"]))
-        self.c = self.offset("c", ("%batch", s["c_batch"]), ("%row", s["c_m"]), ("%column", size))
         self.one_step = f.op(f"icmp sle i64 {self.k}, {KC}")
         self.has_load_a = f.op(f"icmp ne ptr {self.fields['load_a']}, null")
         self.has_load_b = f.op(f"icmp ne ptr {self.fields['load_b']}, null")
         self.has_store = f.op(f"icmp ne ptr {self.fields['store']}, null")
-
-    def entry(self) -> tuple[Extent, Extent]:
-        """The entry of the batch as two indices, for operands whose batch axes lie apart."""
-        f, size = self.f, self.fields["inner"]
-        none = f.op(f"icmp eq i64 {size}, 0")
-        divisor = select(f, none, 1, size)
-        outer, rest = f.idiv("%batch", divisor), f.irem("%batch", divisor)
-        return select(f, none, 0, outer), select(f, none, "%batch", rest)
-
-    def offset(self, name: str, *terms: tuple[Extent, Extent]) -> str:
-        """A field's pointer plus a sum of products."""
-        pointer = self.fields[name]
-        for x, y in terms:
-            pointer = self.f.gep(pointer, self.f.imul(x, y))
-        return pointer
 
     # ---- plans: they choose speed, never bits
     def choose_tile(self) -> None:
