@@ -131,6 +131,7 @@ def test_batch_entries_raise_alike() -> None:
 def test_unsigned_indices_do_not_wrap() -> None:
     """2^64 - 1 is not -1."""
     same(array(X)[array([1], np.uint8)], X[[1]])
+    same(array(X).at[array([2**64 - 1], np.uint64)].get(mode="clip"), X[[1]])
     with pytest.raises(OutOfBoundsError, match="out of bounds for axis 0 of size 2"):
         array(X)[array([2**64 - 1], np.uint64)]
 

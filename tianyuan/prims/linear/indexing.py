@@ -206,7 +206,11 @@ class Gather(Windows):
         return self(zeros(ArrayType(int64, x.shape)), indices, scalar(1, int64))
 
     def batch(self, size: int, args: Sequence[Array], dims: Sequence[int | None]) -> tuple[Any, Any]:
-        """A batch of x is one more batch axis; of indices alone, one more axis of positions."""
+        """A batch of x is one more batch axis; of indices alone, one more axis of positions.
+
+        So x is not repeated. Where x has batch axes already, those come before the new positions: the same values,
+        but of several indices out of bounds another one may be named first.
+        """
         x, indices, *fill = args
         if fill and dims[2] is not None:
             return self._with_fills(size, args, dims), 0
