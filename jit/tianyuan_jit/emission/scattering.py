@@ -53,22 +53,49 @@ def emit_scatter(
     ``rows`` is a range of batch entries, all by default; entries are independent. In modes error and drop
     a window out of bounds is skipped, in error also recorded under ``ordinal``.
     """
-    x, out = ins[0], outs[0]
-    w = windows(f, lowering, x, ins[1], ins[2])
-    low, high = rows or (0, w.entries)
-    begin, count = f.imul(low, w.entry), f.imul(f.isub(high, low), w.entry)
-    running = _running_dtype(lowering, x.dtype)
-    state = out if running == x.dtype else Buffer(scratch, running, x.shape)
-    _convert(f, x, state, begin, count, has_fma)
-    k = lanes(f, _VECTOR, has_fma)
-    with positions(f, w, (f.imul(low, w.positions), f.imul(high, w.positions))) as (entry, position):
-        offset, inside = locate(f, w, lowering.mode, Site(status, ordinal), entry, position)
-        with nullcontext() if inside == "true" else f.when(inside):
-            window = address(f, ins[2].pointer, x.dtype, f.imul(position, w.size))
-            target = address(f, state.pointer, running, offset)
-            _update(k, w, lowering.op, Buffer(target, running, ()), Buffer(window, x.dtype, ()))
-    if state is not out:
-        _convert(f, state, out, begin, count, has_fma)
+    scatter = Scattering(f, lowering, ins, outs[0], scratch, has_fma)
+    low, high = rows or (0, scatter.w.entries)
+    begin, count = f.imul(low, scatter.w.entry), f.imul(f.isub(high, low), scatter.w.entry)
+    scatter.begin(begin, count)
+    scatter.update(Site(status, ordinal), (low, high))
+    scatter.end(begin, count)
+
+
+class Scattering:
+    """The three steps of a Scatter, each on a part of the work: x to the state, updates, the state to the result.
+
+    The state is the result itself, or an f32 copy in scratch memory.
+    """
+
+    def __init__(
+        self, f: Function, lowering: Scatter, ins: Sequence[Buffer], out: Buffer, scratch: str, has_fma: bool
+    ) -> None:
+        self.f, self.lowering, self.ins, self.out, self.has_fma = f, lowering, ins, out, has_fma
+        self.w = windows(f, lowering, ins[0], ins[1], ins[2])
+        running = _running_dtype(lowering, ins[0].dtype)
+        self.state = out if running == ins[0].dtype else Buffer(scratch, running, ins[0].shape)
+
+    def begin(self, first: Extent, count: Extent) -> None:
+        """Elements of x to the state."""
+        _convert(self.f, self.ins[0], self.state, first, count, self.has_fma)
+
+    def end(self, first: Extent, count: Extent) -> None:
+        """Elements of the state to the result."""
+        if self.state is not self.out:
+            _convert(self.f, self.state, self.out, first, count, self.has_fma)
+
+    def update(self, site: Site, rows: Rows, columns: Rows | None = None) -> None:
+        """Apply the updates of a range of batch entries, or of a range of columns of every run."""
+        f, w, x, updates = self.f, self.w, self.ins[0], self.ins[2]
+        k = lanes(f, _VECTOR, self.has_fma)
+        low, high = (f.imul(n, w.positions) for n in rows)
+        with positions(f, w, (low, high)) as (entry, position):
+            offset, inside = locate(f, w, self.lowering.mode, site, entry, position)
+            with nullcontext() if inside == "true" else f.when(inside):
+                window = address(f, updates.pointer, x.dtype, f.imul(position, w.size))
+                target = address(f, self.state.pointer, self.state.dtype, offset)
+                targets, sources = Buffer(target, self.state.dtype, ()), Buffer(window, x.dtype, ())
+                _update(k, w, self.lowering.op, targets, sources, columns or (0, w.run))
 
 
 def _running_dtype(lowering: Scatter, dtype: DType) -> DType:
@@ -90,16 +117,17 @@ def _convert(f: Function, x: Buffer, y: Buffer, begin: Extent, count: Extent, ha
     in_blocks(f, lanes(f, _VECTOR, has_fma), count, convert)
 
 
-def _update(k: Lanes, w: Windows, op: str, target: Buffer, window: Buffer) -> None:
-    """Apply a window of updates at a window of x, both given by their starts."""
+def _update(k: Lanes, w: Windows, op: str, target: Buffer, window: Buffer, columns: Rows) -> None:
+    """Apply ``columns`` of a window of updates at a window of x, both given by their starts."""
     f = k.function
+    first, count = columns[0], f.isub(columns[1], columns[0])
     with runs(f, w) as (in_x, in_window):
-        place = address(f, target.pointer, target.dtype, in_x)
-        source = address(f, window.pointer, window.dtype, in_window)
+        place = address(f, target.pointer, target.dtype, f.iadd(in_x, first))
+        source = address(f, window.pointer, window.dtype, f.iadd(in_window, first))
         if op == "set":
-            copy(f, window.dtype, place, source, w.run)
+            copy(f, window.dtype, place, source, count)
         else:
-            _combine(k, op, Buffer(place, target.dtype, (w.run,)), Buffer(source, window.dtype, (w.run,)))
+            _combine(k, op, Buffer(place, target.dtype, (count,)), Buffer(source, window.dtype, (count,)))
 
 
 def _combine(k: Lanes, op: str, target: Buffer, updates: Buffer) -> None:

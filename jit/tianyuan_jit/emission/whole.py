@@ -10,17 +10,21 @@ from attrs import frozen
 from tianyuan import lowering
 from tianyuan.errors import MachineError
 from tianyuan.types import ArrayType, int64
+from tianyuan_jit.emission.addressing import Site, windows
 from tianyuan_jit.emission.arguments import emit_argreduce
 from tianyuan_jit.emission.buffers import Buffer, address, product
 from tianyuan_jit.emission.contractions import emit_contraction as emit_contraction
 from tianyuan_jit.emission.cumulating import emit_cumulate
 from tianyuan_jit.emission.gathering import emit_gather
-from tianyuan_jit.emission.scattering import emit_scatter, scatter_scratch_bytes
+from tianyuan_jit.emission.scattering import Scattering, emit_scatter, scatter_scratch_bytes
 from tianyuan_jit.emission.sorting import emit_sort
 from tianyuan_jit.emission.spreading import Share, spread
 from tianyuan_jit.emission.threefry import emit_threefry
 from tianyuan_jit.kernels import Arg, Operand, Single
 from tianyuan_jit.text import Extent, Function
+
+PIECE = 4096  # elements of a unit of copying
+COLUMNS = 32  # of a window, in a unit of updating
 
 
 def emit_single(
@@ -94,30 +98,70 @@ class _Single:
         spread(self.f, "gather", (how, self.ordinal), self.buffers, (), units, cost, body)
 
     def scatter(self, how: lowering.Scatter) -> None:
-        """A unit is an entry of the batch: within one, updates go strictly in order."""
-        f, batch = self.f, how.batch
+        """Updates of one element strictly in order: units are entries of the batch, else columns of the windows."""
+        f = self.f
         nbytes = scatter_scratch_bytes(f, how, self.ins)
         f.module.declare("ptr @ty_scratch_shared(i64)")
         scratch = "null" if nbytes == 0 else f.op(f"call ptr @ty_scratch_shared(i64 {nbytes})")
-        units = product(f, self.ins[0].shape[:batch])
-        cost = f.iadd(product(f, self.ins[0].shape[batch:]), product(f, self.ins[2].shape[batch:]))
         buffers = (*self.buffers, Buffer(scratch, int64, ()))
+        if how.batch:
+            self.scatter_entries(how, buffers)
+        else:
+            self.scatter_columns(how, buffers)
+
+    def scatter_entries(self, how: lowering.Scatter, buffers: tuple[Buffer, ...]) -> None:
+        """All steps of an entry in one task."""
+        f, batch = self.f, how.batch
+        cost = f.iadd(product(f, self.ins[0].shape[batch:]), product(f, self.ins[2].shape[batch:]))
 
         def body(share: Share) -> None:
             ins, outs, status = self.split(share)
+            scratch, rows = share.buffers[-1].pointer, (share.low, share.high)
             emit_scatter(
-                share.f,
-                how,
-                ins,
-                outs,
-                status,
-                self.ordinal,
-                scratch=share.buffers[-1].pointer,
-                rows=(share.low, share.high),
-                has_fma=self.has_fma,
+                share.f, how, ins, outs, status, self.ordinal, scratch=scratch, rows=rows, has_fma=self.has_fma
             )
 
+        units = product(f, self.ins[0].shape[:batch])
         spread(f, "scatter", (how, self.ordinal, self.has_fma), buffers, (), units, cost, body)
+
+    def scatter_columns(self, how: lowering.Scatter, buffers: tuple[Buffer, ...]) -> None:
+        """The three steps one after the other; updates by columns."""
+        f, size = self.f, product(self.f, self.ins[0].shape)
+
+        def inside(share: Share) -> tuple[Scattering, str]:
+            ins, outs, status = self.split(share)
+            return Scattering(share.f, how, ins, outs[0], share.buffers[-1].pointer, self.has_fma), status
+
+        def range_of(share: Share, unit: int, total: Extent) -> tuple[Extent, Extent]:
+            g = share.f
+            first = g.imul(share.low, unit)
+            return first, g.isub(g.imin(g.imul(share.high, unit), total), first)
+
+        def begin(share: Share) -> None:
+            scatter, _ = inside(share)
+            scatter.begin(*range_of(share, PIECE, product(share.f, scatter.ins[0].shape)))
+
+        def update(share: Share) -> None:
+            scatter, status = inside(share)
+            first, count = range_of(share, COLUMNS, scatter.w.run)
+            columns = first, share.f.iadd(first, count)
+            scatter.update(Site(status, self.ordinal), (0, scatter.w.entries), columns)
+
+        def end(share: Share) -> None:
+            scatter, _ = inside(share)
+            scatter.end(*range_of(share, PIECE, product(share.f, scatter.ins[0].shape)))
+
+        key, pieces = (how, self.ordinal, self.has_fma), f.idiv(f.iadd(size, PIECE - 1), PIECE)
+        apart = buffers[-1].pointer != "null"  # the state is not the result
+        moved = "true" if apart else f.op(f"icmp ne ptr {self.ins[0].pointer}, {self.outs[0].pointer}")
+        with f.when(moved):
+            spread(f, "scatter_begin", key, buffers, (), pieces, PIECE, begin)
+        run = windows(f, how, *self.ins).run
+        units = f.idiv(f.iadd(run, COLUMNS - 1), COLUMNS)
+        work = f.iadd(product(f, self.ins[2].shape), f.imul(10, product(f, self.ins[1].shape)))
+        spread(f, "scatter", key, buffers, (), units, f.idiv(work, f.imax(units, 1)), update)
+        if apart:
+            spread(f, "scatter_end", key, buffers, (), pieces, PIECE, end)
 
     def threefry(self, how: lowering.Threefry) -> None:
         """A unit is an element."""

@@ -55,6 +55,24 @@ def test_batched_scatter(threads, dtype):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("dtype", [float16, float32], ids=str)
+@pytest.mark.parametrize("op", ["add", "set"])
+@pytest.mark.parametrize("width", [1, 31, 33, 200])
+def test_scatter_by_columns(threads, dtype, op, width):
+    """Windows of one array, cut into columns on several threads: each element in order of the positions."""
+    rng = np.random.default_rng(width)
+    x = rng.standard_normal((500, width)).astype(dtype.numpy)
+    at, updates = rng.integers(0, 500, (4000, 1)), rng.standard_normal((4000, width)).astype(dtype.numpy)
+    expected = x.astype(np.float32)
+    for i, u in zip(at[:, 0], updates.astype(np.float32), strict=True):
+        expected[i] = expected[i] + u if op == "add" else u
+    how = Scatter(op, 0, (0,), (1, width), (0,), "error")
+    with config.override(num_threads=threads):
+        out = single(how, [x, at, updates], [ArrayType(dtype, x.shape)])[0]
+    assert same_bits(expected.astype(dtype.numpy), out)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 def test_threefry(threads):
     """The same words on any number of threads; known answers are in test_threefry.py."""
     rng = np.random.default_rng(2)
