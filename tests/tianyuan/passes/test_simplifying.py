@@ -226,3 +226,17 @@ def test_compositions_of_axes() -> None:
     assert [str(e.prim) for e in optimized(body(spread, "%0: f32[2]", "f32[3,5,2]", "%2")).eqns] == [
         "Broadcast(shape=(3, 5, 2), dims=(2,))"
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "op", "goes"),
+    [("0e+00", "add", True), ("1e+00", "add", True), ("-0e+00", "add", False), ("0e+00", "set", False)],
+)
+def test_sums_from_a_positive_zero_need_none_added(start: str, op: str, goes: bool) -> None:
+    """x + 0.0 = x where x is a scattered sum that does not start from -0."""
+    fields = f"op='{op}', batch_axes=0, axes=(0,), sizes=(1,), collapsed=(0,), mode='drop'"
+    text = f"%2: f32[3] = broadcast[shape=(3,), dims=()] {start}:f32\n"
+    text += f"%3: f32[3] = scatter[{fields}] %2, %1, %0\n%4: f32[3] = add %3, 0e+00:f32"
+    after = optimized(body(text, "%0: f32[11], %1: i64[11,1]", "f32[3]", "%4"))
+
+    assert ("add" in [e.prim.name for e in after.eqns]) != goes

@@ -20,7 +20,7 @@ from tianyuan.cases import Cases, elementwise
 from tianyuan.core import Prim, Rewriting, Undef, bind, missing, primitive, type_of
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.lowering import Scalars
-from tianyuan.prims.linear import broadcast, moveaxis, reduce_sum
+from tianyuan.prims.linear import Scatter, broadcast, moveaxis, reduce_sum
 from tianyuan.prims.pointwise.oracles import product, where
 from tianyuan.types import (
     ALL,
@@ -234,9 +234,12 @@ class Add(Pointwise):
         return gathered(cts, a), gathered(cts, b)
 
     def simplify(self, args: Sequence[Any], rewriting: Rewriting) -> Any:
-        """x + (-0.0) = x, for integers x + 0 = x; on either side."""
+        """x + (-0.0) = x, for integers x + 0 = x; on either side. x + 0.0 = x where x is never -0."""
         a, b = args
-        return a if vanishes(rewriting.constant(b), -1) else b if vanishes(rewriting.constant(a), -1) else None
+        known = rewriting.constant(b)
+        if vanishes(known, -1) or (vanishes(known, 1) and never_negative_zero(a, rewriting)):
+            return a
+        return b if vanishes(rewriting.constant(a), -1) else None
 
     def oracle(self, a: Any, b: Any) -> Any:
         return np.add(a, b)
@@ -302,6 +305,15 @@ class Neg(Pointwise):
 
     def oracle(self, x: Any) -> Any:
         return np.negative(x)
+
+
+def never_negative_zero(atom: Any, rewriting: Rewriting) -> bool:
+    """Whether real floats are known not to be -0: sums that start from one that is not (they do not underflow)."""
+    known = rewriting.constant(atom)
+    if known is not None:
+        return not np.iscomplexobj(known) and not vanishes(known, -1)
+    prim, args = rewriting.definition(atom)
+    return isinstance(prim, Scatter) and prim.op == "add" and never_negative_zero(args[0], rewriting)
 
 
 def vanishes(constant: Any, sign: float) -> bool:
