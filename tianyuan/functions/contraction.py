@@ -51,6 +51,8 @@ def matmul(x1: Any, x2: Any, /) -> Array:
     a = expand_dims(a, (0,)) if row else a
     b = expand_dims(b, (1,)) if column else b
     _same("matmul", a, a.ndim - 1, b, b.ndim - 2)
+    if a.ndim == b.ndim == 2 and not (row or column):  # most products, and nothing to arrange
+        return contracted(a, b, [], [(1, 0)])
     y = _matrices(a, b)
     return squeeze(y, (*((y.ndim - 2,) if row else ()), *((y.ndim - 1,) if column else ())))
 
