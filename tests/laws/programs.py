@@ -76,7 +76,46 @@ def _concatenate(a: Any, b: Any, n: int) -> Any:
     return ty.concat([_line(a), _line(b)])[: 40 + n]
 
 
+def _convolve(a: Any, b: Any, n: int) -> Any:
+    x, w = ty.reshape(_line(a), (1, -1, 1)), ty.reshape(_line(b)[:3], (-1, 1, 1))
+    y = ty.conv_general_dilated(
+        x, ty.tanh(w), window_strides=(1 + n % 2,), padding=((n, 1),), dimension_numbers=("NWC", "WIO", "NWC")
+    )
+    return _line(y)
+
+
+def _checkpoint(a: Any, b: Any, n: int) -> Any:
+    policy = (ty.checkpoint_policies.nothing, ty.checkpoint_policies.dots, ty.checkpoint_policies.everything)[n % 3]
+    return ty.checkpoint(lambda p, q: ty.sin(p) * ty.exp(-q * q) + p, policy=policy)(a, _alike(a, b))
+
+
+def _settle(a: Any, b: Any, n: int) -> Any:
+    """A loop whose number of iterations depends on the values."""
+    start = (ty.zeros((), dtype=ty.int64), a)
+    return ty.while_loop(
+        lambda s: (s[0] < n + 1) & (ty.sum(s[1] * s[1]) > 0.5), lambda s: (s[0] + 1, ty.tanh(s[1]) * 0.9), start
+    )[1]
+
+
+def _rowwise(a: Any, b: Any, n: int) -> Any:
+    weight = ty.mean(b)
+    return ty.vmap(lambda row: ty.sum(ty.sin(row) * weight) + row[n % row.shape[0]])(_rows(a))
+
+
+def _short(a: Any, b: Any, n: int) -> Any:
+    return (a.astype(ty.bfloat16) * _alike(a, b).astype(ty.bfloat16)).astype(ty.float32)
+
+
 STEPS: dict[str, Step] = {
+    "convolve": _convolve,
+    "checkpoint": _checkpoint,
+    "settle": _settle,
+    "rowwise": _rowwise,
+    "short": _short,
+    "jit": lambda a, b, n: ty.jit(lambda p, q: ty.cos(p) * q + p)(a, _alike(a, b)),
+    "sort": lambda a, b, n: ty.sort(a, axis=_axis(a, n)) if a.ndim else a,
+    "argmax": lambda a, b, n: a[ty.argmax(ty.sum(_rows(a), axis=1)) % a.shape[0]] if a.ndim else a,
+    "stop": lambda a, b, n: a * ty.stop_gradient(_alike(a, b)),
     "add": lambda a, b, n: a + _alike(a, b),
     "sub": lambda a, b, n: a - _alike(a, b),
     "mul": lambda a, b, n: a * _alike(a, b),
@@ -142,5 +181,5 @@ class Recipe:
 _shape = st.sampled_from([(3,), (17,), (2, 5), (4, 3), (3, 3), (1, 7), ()])
 _step = st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
 recipes = st.builds(
-    Recipe, st.tuples(_shape, _shape), st.lists(_step, min_size=1, max_size=8).map(tuple), st.integers(0, 99)
+    Recipe, st.tuples(_shape, _shape), st.lists(_step, min_size=1, max_size=12).map(tuple), st.integers(0, 99)
 )
