@@ -3,9 +3,9 @@
     python bench/fitting.py [NAME...]
 
 prints the coefficients of every fit (or of those whose names start so), lowest order first, as hexadecimal floats,
-with the base-2 logarithm of the largest weighted error before and after rounding. Where 0 is not inside the interval
-they are rounded one after the other, the rest fitted again. The fits stand at the end; jit/tianyuan_jit/scalars holds
-the results.
+with the base-2 logarithm of the largest weighted error before and after rounding. In f32, and where 0 is not inside
+the interval, they are rounded one after the other, the rest fitted again. The fits stand at the end;
+jit/tianyuan_jit/scalars holds the results.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def coefficients(fit: Fit) -> tuple[list[Any], Any, Any]:
     free, ideal = exchange(rows, values, weights)
     done: list[Any] = []
     for i in range(fit.terms):
-        if i and fit.low >= 0:
+        if i and (fit.low >= 0 or fit.dtype == "f32"):
             rest = [v - mp.fdot(done, row[:i]) for v, row in zip(values, rows, strict=True)]
             free = done + exchange([row[i:] for row in rows], rest, weights)[0]
         head = rounded(free[i], fit.dtype)
@@ -173,14 +173,14 @@ def tangent(terms: int) -> Fit:
 ROOTS = (mp.sqrt(mp.mpf(1) / 2) - 1, mp.sqrt(2) - 1)
 
 
-def logarithm(terms: int) -> Fit:
+def logarithm(terms: int, dtype: str = "f64") -> Fit:
     """(log(1+f) - f + f²/2) / f³, relative to log(1+f)."""
 
     def f(x: Any) -> Any:
         near = mp.mpf(1) / 3 - x / 4 + x * x / 5
         return near if abs(x) < mp.mpf("1e-10") else (mp.log1p(x) - x + x * x / 2) / x**3
 
-    return Fit(f, terms, *ROOTS, lambda x: abs(x**3 / mp.log1p(x)) if x else SMALL)
+    return Fit(f, terms, *ROOTS, lambda x: abs(x**3 / mp.log1p(x)) if x else SMALL, dtype)
 
 
 def odd_logarithm(terms: int, pairs: int) -> Fit:
@@ -196,14 +196,20 @@ def odd_logarithm(terms: int, pairs: int) -> Fit:
 HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.003")
 
 
-def exponential(terms: int) -> Fit:
-    """(e^r - 1 - r) / r²."""
+def exponential(terms: int, dtype: str = "f64") -> Fit:
+    """(e^r - 1 - r) / r², relative to e^r."""
 
     def f(x: Any) -> Any:
         near = mp.mpf(1) / 2 + x / 6 + x * x / 24
         return near if abs(x) < mp.mpf("1e-12") else (mp.exp(x) - 1 - x) / x**2
 
-    return Fit(f, terms, -HALF_LN2, HALF_LN2, lambda x: x * x + SMALL)
+    return Fit(f, terms, -HALF_LN2, HALF_LN2, lambda x: x * x / mp.exp(x) + SMALL, dtype)
+
+
+def hyperbolic_tangent(terms: int) -> Fit:
+    """(tanh x / x - 1) / x² in u = x² <= 0.81, relative to tanh x."""
+    f = even_part(lambda x: (mp.tanh(x) / x - 1) / x**2, lambda u: -mp.mpf(1) / 3 + 2 * u / 15 - 17 * u * u / 315)
+    return Fit(f, terms, SMALL, mp.mpf("0.81"), lambda u: u * mp.sqrt(u) / mp.tanh(mp.sqrt(u)), "f32")
 
 
 def bell_ratio(terms: int, shift: Any, high: Any, pairs: int = 0) -> Fit:
@@ -341,6 +347,11 @@ def digamma_series(terms: int) -> Fit:
 
 
 FITS: dict[str, Callable[[], Fit]] = {
+    "exp32": lambda: exponential(5, "f32"),
+    "exp64": lambda: exponential(11),
+    "log32": lambda: logarithm(8, "f32"),
+    "log64": lambda: odd_logarithm(7, 0),
+    "tanh32": lambda: hyperbolic_tangent(7),
     "sin32": lambda: sine(3, "f32"),
     "cos32": lambda: cosine(3, "f32"),
     "sin64": lambda: sine(6, "f64"),

@@ -21,9 +21,9 @@ from tianyuan_jit.scalars.polynomials import (
 )
 from tianyuan_jit.scalars.values import Value, coefficients
 
-# (tanh(sqrt u)/sqrt u - 1)/u on u <= 0.81, minimised relative to tanh: 2^-27.
+# (tanh(sqrt u)/sqrt u - 1)/u on u <= 0.81, relative to tanh: 2^-29.8.
 _TANH32 = coefficients(
-    "-0x1.55554ep-2 0x1.110f36p-3 -0x1.b9c9c6p-5 0x1.62ebd4p-6 -0x1.0eb9f6p-7 0x1.521564p-9 -0x1.dc05f2p-12"
+    "-0x1.55554ep-2 0x1.110f38p-3 -0x1.b9ca4ep-5 0x1.62f1cap-6 -0x1.0ed7a8p-7 0x1.529d4cp-9 -0x1.ddd836p-12"
 )
 # (sinh r / r - 1) / r^2 in r^2 on |r| <= 1.003 ln(2)/2, absolute: 2^-37.4.
 _SINH32 = coefficients("0x1.555555740da88p-3 0x1.1110b0aa3cd6dp-7 0x1.a171e94d05289p-13")
@@ -49,7 +49,7 @@ def shifted_exp(k: Lanes, x: Value, low: Value | None = None) -> Value:
 
 
 def tanh(k: Lanes, x: Value) -> Value:
-    """Hyperbolic tangent. Max error 0.99 ulp in f32."""
+    """Hyperbolic tangent. Max error 0.998 ulp in f32, 0.53 in f64."""
     return _tanh32(k, x) if x.dtype == float32 else _tanh64(k, x)
 
 

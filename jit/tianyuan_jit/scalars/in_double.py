@@ -11,10 +11,10 @@ from tianyuan_jit.scalars.logarithm import split
 from tianyuan_jit.scalars.polynomials import estrin, power_of_two
 from tianyuan_jit.scalars.values import Value, coefficients
 
-# (e^r - 1 - r) / r^2 on |r| <= 1.003 ln(2)/2, absolute: 2^-34.2.
+# (e^r - 1 - r) / r^2 on |r| <= 1.003 ln(2)/2, relative to e^r: 2^-34.1.
 _EXP = coefficients(
-    "0x1.0000004417c71p-1 0x1.5555559927ac7p-3 0x1.55547ddb99424p-5 0x1.11107b3df9479p-7 "
-    "0x1.6d98bf79dffd5p-10 0x1.a1ba5ff9717ap-13"
+    "0x1.0000003b2068p-1 0x1.5555543e5e86ep-3 0x1.55548b7dd66dbp-5 0x1.111274ebe9ecfp-7 0x1.6d8f2ad39b92dp-10 "
+    "0x1.9f06cd01139aap-13"
 )
 # (log(1+f) - f + f^2/2) / f^3 on [sqrt(1/2) - 1, sqrt(2) - 1], relative to log(1+f): 2^-35.6.
 _LOG = coefficients(

@@ -116,15 +116,15 @@ INFINITE = {1.0: mp.inf, -1.0: -mp.inf}
 GROWING = subnormal_results(-745.2, 709.9)
 
 REFERENCES: dict[str, Reference] = {
-    "exp": Reference(np.exp, everywhere(mp.exp), (0.87, 0.87), -20, 20, GROWING),
+    "exp": Reference(np.exp, everywhere(mp.exp), (0.88, 0.87), -20, 20, GROWING),
     "exp2": Reference(
-        np.exp2, everywhere(lambda x: mp.mpf(2) ** x), (0.78, 0.7), -20, 20, subnormal_results(-1075, 1024)
+        np.exp2, everywhere(lambda x: mp.mpf(2) ** x), (0.79, 0.7), -20, 20, subnormal_results(-1075, 1024)
     ),
-    "expm1": Reference(np.expm1, everywhere(mp.expm1), (0.85, 0.6), -3, 3, GROWING),
-    "logistic": Reference(lambda x: 1 / (1 + np.exp(-x)), everywhere(_logistic), (0.89, 0.8), -40, 40, GROWING),
-    "log": Reference(np.log, _log(mp.e), (0.87, 0.76), 0, 9, near(1)),
-    "log2": Reference(np.log2, _log(2), (0.8, 0.51), 0, 9, near(1)),
-    "log10": Reference(np.log10, _log(10), (0.7, 0.51), 0, 9, near(1)),
+    "expm1": Reference(np.expm1, everywhere(mp.expm1), (0.84, 0.6), -3, 3, GROWING),
+    "logistic": Reference(lambda x: 1 / (1 + np.exp(-x)), everywhere(_logistic), (0.9, 0.8), -40, 40, GROWING),
+    "log": Reference(np.log, _log(mp.e), (0.9, 0.76), 0, 9, near(1)),
+    "log2": Reference(np.log2, _log(2), (0.78, 0.51), 0, 9, near(1)),
+    "log10": Reference(np.log10, _log(10), (0.72, 0.51), 0, 9, near(1)),
     "log1p": Reference(
         np.log1p,
         inside(lambda x: mp.inf if mp.isinf(x) else mp.log1p(x), lambda x: x > -1, {-1.0: -mp.inf}),
@@ -145,7 +145,7 @@ REFERENCES: dict[str, Reference] = {
     "asinh": Reference(np.arcsinh, everywhere(mp.asinh), (0.51, 0.51), -5, 5),
     "acosh": Reference(np.arccosh, inside(mp.acosh, lambda x: x >= 1), (0.51, 0.51), 1, 9, near(1)),
     "atanh": Reference(np.arctanh, inside(mp.atanh, _unit, INFINITE), (0.51, 0.51), -1, 1, squares_beside),
-    "erf": Reference(sp.erf, everywhere(mp.erf), (0.87, 0.8), -6, 6, near(0.9)),
+    "erf": Reference(sp.erf, everywhere(mp.erf), (0.86, 0.8), -6, 6, near(0.9)),
     "erfc": Reference(sp.erfc, everywhere(_erfc), (0.53, 0.7), -6, 28, near(0.5)),
     "erfinv": Reference(sp.erfinv, inside(mp.erfinv, _unit, INFINITE), (2.2, 2.2), -1, 1, squares_beside),
     "cbrt": Reference(np.cbrt, everywhere(_cbrt), (0.51, 0.51), -9, 9),
