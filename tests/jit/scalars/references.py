@@ -147,7 +147,7 @@ REFERENCES: dict[str, Reference] = {
     "atanh": Reference(np.arctanh, inside(mp.atanh, _unit, INFINITE), (0.51, 0.51), -1, 1, squares_beside),
     "erf": Reference(sp.erf, everywhere(mp.erf), (0.86, 0.8), -6, 6, near(0.9)),
     "erfc": Reference(sp.erfc, everywhere(_erfc), (0.53, 0.7), -6, 28, near(0.5)),
-    "erfinv": Reference(sp.erfinv, inside(mp.erfinv, _unit, INFINITE), (2.2, 2.2), -1, 1, squares_beside),
+    "erfinv": Reference(sp.erfinv, inside(mp.erfinv, _unit, INFINITE), (2.5, 2.2), -1, 1, squares_beside),
     "cbrt": Reference(np.cbrt, everywhere(_cbrt), (0.51, 0.51), -9, 9),
     "rsqrt": Reference(lambda x: 1 / np.sqrt(x), inside(_rsqrt, _positive, {0.0: mp.inf}), (0.51, 0.51), 0, 9),
     "lgamma": Reference(sp.gammaln, inside(mp.loggamma, _positive, {0.0: mp.inf}), (0.51, 3.0), 0, 12, near(2)),

@@ -1,8 +1,8 @@
 """The largest errors of the elementary functions, in ulp.
 
-The bounds of ``references`` are the table: measured on every 61st of all f32 and on all of those where exp, exp2,
-expm1, logistic, log, log2, log10, log1p, tanh and erf are neither trivial nor constant; and on about 16 thousand f64
-a function; rounded up. The fast tests look at every 4099th f32 and a few thousand f64.
+The bounds of ``references`` are the table: measured on every 61st of all f32, on all of those where the functions
+are neither trivial nor constant, and on about 16 thousand f64 a function; rounded up. The fast tests look at every
+4099th f32 and a few thousand f64.
 """
 
 from __future__ import annotations
