@@ -91,7 +91,7 @@ class _Lines:
             k = lanes(f, _LINE, self.has_fma)
             full = f.imul(f.idiv(self.n, _LINE), _LINE)
             best, at = self.walk(k, start, full, 1, _LINE)
-            self.keep(one, slots, *self.best_lane(k, one, best, at))
+            self.keep(one, slots, *self.best_lane(k, best, at))
             self.rest(one, slots, start, full)
 
         either(f, f.op(f"icmp slt i64 {self.n}, {2 * _LINE}"), short, long)
@@ -102,21 +102,18 @@ class _Lines:
         store(one, best, slots[0])
         store(one, at, slots[1])
 
-    def best_lane(self, k: Lanes, one: Lanes, best: Value, at: Value) -> tuple[Value, Value]:
-        """The best of the lanes: of equal ones, or of NaNs, the one with the smallest number."""
-        chosen: tuple[Value, Value] | None = None
-        for lane in range(k.lanes):
-            value = _extract(k, best, lane)
-            number = one.add(_extract(k, at, lane), one.const(lane, int64))
-            if chosen is None:
-                chosen = value, number
-                continue
-            better = _better(one, self.op, value, chosen[0])
-            tied = one.bitand(_tied(one, value, chosen[0]), one.lt(number, chosen[1]))
-            take = one.bitor(better, tied)
-            chosen = one.choose(take, value, chosen[0]), one.choose(take, number, chosen[1])
-        assert chosen is not None
-        return chosen
+    def best_lane(self, k: Lanes, best: Value, at: Value) -> tuple[Value, Value]:
+        """The best of the lanes, by halves: of equal ones, or of NaNs, the one with the smallest number."""
+        numbers = ", ".join(f"i64 {lane}" for lane in range(k.lanes))
+        at = k.add(at, Value(f"<{numbers}>", int64))
+        half = k.lanes // 2
+        while half:
+            value, number = (_moved(k, v, half) for v in (best, at))
+            tied = k.bitand(_tied(k, value, best), k.lt(number, at))
+            take = k.bitor(_better(k, self.op, value, best), tied)
+            best, at = k.choose(take, value, best), k.choose(take, number, at)
+            half //= 2
+        return _first(k, best), _first(k, at)
 
     def rest(self, one: Lanes, slots: tuple[str, str], start: Extent, first: Extent) -> None:
         """What is left of the line after its last full vector."""
@@ -127,8 +124,16 @@ class _Lines:
                 self.keep(one, slots, value, Value(r, int64))
 
 
-def _extract(k: Lanes, value: Value, lane: int) -> Value:
-    return k.instruction(f"extractelement {k.type_of(value.dtype)} {value.operand}, i64 {lane}", value.dtype)
+def _moved(k: Lanes, value: Value, by: int) -> Value:
+    """Lane l has what lane l + by had."""
+    kind, count = k.type_of(value.dtype), k.lanes
+    picks = ", ".join(f"i32 {min(lane + by, count - 1)}" for lane in range(count))
+    mask = f"<{count} x i32> <{picks}>"
+    return k.instruction(f"shufflevector {kind} {value.operand}, {kind} poison, {mask}", value.dtype)
+
+
+def _first(k: Lanes, value: Value) -> Value:
+    return k.instruction(f"extractelement {k.type_of(value.dtype)} {value.operand}, i64 0", value.dtype)
 
 
 def _better(k: Lanes, op: str, value: Value, best: Value) -> Value:
