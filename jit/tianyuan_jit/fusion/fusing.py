@@ -44,8 +44,8 @@ DEEP = 40  # 0-d operations in a chain that are computed anew by everyone who ne
 class Lazy:
     """A 0-d expression: computed wherever it is used, or stored when somebody asks.
 
-    ``after`` is the index of the last kernel it needs, ``members`` the clusters' values it is made of, ``depth``
-    the length of its longest chain.
+    ``after`` is the index of the last kernel it needs, ``members`` the clusters' values it is made of, ``reads`` the
+    buffers, ``depth`` the length of its longest chain.
     """
 
     prim: Prim
@@ -53,6 +53,7 @@ class Lazy:
     type: ArrayType
     after: int
     members: tuple[Member, ...]
+    reads: frozenset[int]
     depth: int
     stored: Leaf | None = None
 
@@ -187,7 +188,8 @@ class _Walk:
         after = max((self.available(a) for a in shallow), default=-1)
         members = {(m.cluster.index, m.node): m for a in shallow for m in _members(a)}
         depth = 1 + max((a.depth for a in shallow if isinstance(a, Lazy)), default=0)
-        return Lazy(prim, shallow, type, after, tuple(members.values()), depth)
+        reads = frozenset[int]().union(*map(_reads, shallow))
+        return Lazy(prim, shallow, type, after, tuple(members.values()), reads, depth)
 
     def begin(self, domain: Ints) -> Cluster:
         """A new cluster at the end of the program."""
@@ -232,9 +234,8 @@ class _Walk:
     def within(self, cluster: Cluster, value: Value) -> bool:
         """Whether the cluster computes the value itself."""
         if isinstance(value, Lazy):
-            return value.stored is None and all(
-                m.cluster is cluster or m.cluster.index < cluster.index for m in value.members
-            )
+            known = all(m.cluster is cluster or m.cluster.index < cluster.index for m in value.members)
+            return value.stored is None and known and all(self.ready[b] < cluster.index for b in value.reads)
         member = value.member if isinstance(value, Mapped) else value
         return isinstance(member, Member) and member.cluster is cluster
 
@@ -457,6 +458,14 @@ def _members(value: Value) -> Sequence[Member]:
     if isinstance(value, Mapped):
         return [value.member]
     return value.members if isinstance(value, Lazy) and value.stored is None else []
+
+
+def _reads(value: Value) -> frozenset[int]:
+    """The buffers that a 0-d expression reads itself."""
+    leaf = value.stored if isinstance(value, Lazy) else value
+    if isinstance(leaf, Leaf):
+        return frozenset(() if leaf.buffer is None else (leaf.buffer,))
+    return value.reads if isinstance(value, Lazy) else frozenset()
 
 
 def _clusters(value: Value) -> list[Cluster]:
