@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-import tianyuan  # noqa: F401  (defines every primitive)
+import tianyuan as ty
 from tianyuan.core import REGISTRY
 from tianyuan.lowering import Bits, Map, Reduce
 from tianyuan.prims.pointwise.arithmetic import add, div, sub
@@ -123,6 +123,24 @@ def test_maps(architecture):
     text = ptx(module.text(), architecture)
     assert 2 == text.count("add.rn.f64")
     assembled(text, architecture)
+
+
+def loss(w, v, x):
+    """Two layers with what normalises between and after them."""
+    h = ty.maximum(x @ w, 0.0)
+    d = (h - ty.mean(h, axis=0)) / ty.sqrt(ty.var(h, axis=0) + 1e-5)
+    z = ty.tanh(d) @ v
+    m = ty.max(z, axis=1, keepdims=True)
+    return ty.mean((z - m - ty.log(ty.sum(ty.exp(z - m), axis=1, keepdims=True))) ** 2)
+
+
+def test_kernels_of_a_training_step():
+    """All that fusion makes of a value and its gradients: rows, columns, several results."""
+    args = [ty.ones(s, dtype="float32") for s in ((40, 30), (30, 10), (16, 40))]
+    fused = fuse(ty.jit(ty.value_and_grad(loss)).trace(*args))
+    made = [(k, fused.buffers) for k in fused.kernels if isinstance(k, Fused)]
+    assert {0, 1, 2} == {k.folded for k, _ in made}
+    assembled(ptx(text_of(*made)), "sm_80")
 
 
 def assembled(text, architecture):
