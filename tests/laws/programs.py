@@ -79,7 +79,7 @@ def _concatenate(a: Any, b: Any, n: int) -> Any:
 def _convolve(a: Any, b: Any, n: int) -> Any:
     x, w = ty.reshape(_line(a), (1, -1, 1)), ty.reshape(_line(b)[:3], (-1, 1, 1))
     y = ty.conv_general_dilated(
-        x, ty.tanh(w), window_strides=(1 + n % 2,), padding=((n, 1),), dimension_numbers=("NWC", "WIO", "NWC")
+        x, ty.tanh(w), window_strides=(1 + n % 2,), padding=((n + 2, 2),), dimension_numbers=("NWC", "WIO", "NWC")
     )
     return _line(y)
 

@@ -231,8 +231,9 @@ class ConvInputGrad(Convolution):
         spread = np.einsum("npgo,kcgo->npkgc", self.outputs(y), self.filters(w))
         channels = w.shape[-2] * self.groups
         flat: Any = np.zeros((y.shape[0], math.prod(self.extents) + 1, channels), spread.dtype)
-        places: Any = (slice(None), self.places(self.extents, w.shape[:-2], y.shape[1:-1]))
-        np.add.at(flat, places, spread.reshape(*spread.shape[:3], channels))
+        places = self.places(self.extents, w.shape[:-2], y.shape[1:-1])
+        for p, k in np.ndindex(*places.shape):  # np.add.at spoils memory for extended complex numbers
+            flat[:, places[p, k]] += spread[:, p, k].reshape(len(flat), channels)
         return flat[:, :-1].reshape(y.shape[0], *self.extents, channels).astype(args[0].dtype)
 
 

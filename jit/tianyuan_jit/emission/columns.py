@@ -91,7 +91,7 @@ class Columns:
         total: Extent = 0
         for i in self.folds:
             offsets.append(total)
-            total = f.iadd(total, f.imul(self.chunks, COLUMNS * self.fold_dtype(i).itemsize))
+            total = f.iadd(total, f.imul(f.imax(self.chunks, 1), COLUMNS * self.fold_dtype(i).itemsize))
         f.module.declare("ptr @ty_scratch(i64, i64)")
         base = f.op(f"call ptr @ty_scratch(i64 %worker, i64 {total})") if self.folds else ""
         self.partials = {i: f.gep(base, o) for i, o in zip(self.folds, offsets, strict=True)}

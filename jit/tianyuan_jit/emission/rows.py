@@ -148,7 +148,7 @@ class Rows:
         short = isinstance(self.n, int) and self.n <= CHUNK
         self.chunks: Extent = f.idiv(f.iadd(self.n, CHUNK - 1), CHUNK)
         folds = [] if short else [i for p in self.phases for i in p[0]]
-        rows += [(self.fold_dtype(i), self.chunks) for i in folds]
+        rows += [(self.fold_dtype(i), f.imax(self.chunks, 1)) for i in folds]
         offsets: list[Extent] = []
         total: Extent = 0
         for dtype, count in rows:
