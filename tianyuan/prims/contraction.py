@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from string import ascii_letters
 from typing import Any
 
-import numpy as np
-
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
@@ -18,7 +16,7 @@ from tianyuan.prims.linear import broadcast, moveaxis, transpose
 from tianyuan.prims.linear.axes import kept
 from tianyuan.prims.linear.reshaping import inverse
 from tianyuan.prims.pointwise.arithmetic import add, mul
-from tianyuan.prims.pointwise.oracles import wide
+from tianyuan.prims.pointwise.oracles import contracted, wide
 from tianyuan.types import NUMERIC, ArrayType, DType, as_dtype
 
 Pairs = tuple[tuple[int, int], ...]
@@ -147,7 +145,7 @@ class DotGeneral(Prim):
         out += [names[j] for j in self.free(1, b.ndim)]
         spec = f"{''.join(left)},{''.join(names)}->{''.join(out)}"
         exact = as_dtype(a.dtype).kind in "iu"
-        return np.einsum(spec, *(args if exact else map(wide, args))).astype(a.dtype)
+        return contracted(spec, *(args if exact else map(wide, args))).astype(a.dtype)
 
 
 def dot_general(a: Array, b: Array, batch: Sequence[tuple[int, int]], contract: Sequence[tuple[int, int]]) -> Array:

@@ -29,7 +29,7 @@ from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.creation import zeros
 from tianyuan.prims.linear import moveaxis, reshape
 from tianyuan.prims.pointwise.arithmetic import add
-from tianyuan.prims.pointwise.oracles import wide
+from tianyuan.prims.pointwise.oracles import contracted, wide
 from tianyuan.types import NUMERIC, ArrayType, DType, as_dtype
 
 Ints = tuple[int, ...]
@@ -203,7 +203,7 @@ class Conv(Convolution):
         """NumPy's einsum over windows."""
         x, w = widened(args)
         seen = self.windows(x, w.shape[:-2], self.extents)
-        y = np.einsum("npkgc,kcgo->npgo", seen, self.filters(w))
+        y = contracted("npkgc,kcgo->npgo", seen, self.filters(w))
         return y.reshape(x.shape[0], *self.extents, w.shape[-1]).astype(args[0].dtype)
 
 
@@ -228,11 +228,11 @@ class ConvInputGrad(Convolution):
     def oracle(self, *args: Any) -> Any:
         """NumPy's einsum, added where each product belongs."""
         y, w = widened(args)
-        spread = np.einsum("npgo,kcgo->npkgc", self.outputs(y), self.filters(w))
+        spread = contracted("npgo,kcgo->npkgc", self.outputs(y), self.filters(w))
         channels = w.shape[-2] * self.groups
         flat: Any = np.zeros((y.shape[0], math.prod(self.extents) + 1, channels), spread.dtype)
         places = self.places(self.extents, w.shape[:-2], y.shape[1:-1])
-        for p, k in np.ndindex(*places.shape):  # np.add.at spoils memory for extended complex numbers
+        for p, k in np.ndindex(*places.shape):
             flat[:, places[p, k]] += spread[:, p, k].reshape(len(flat), channels)
         return flat[:, :-1].reshape(y.shape[0], *self.extents, channels).astype(args[0].dtype)
 
@@ -256,7 +256,7 @@ class ConvWeightGrad(Convolution):
         """NumPy's einsum over windows."""
         x, y = widened(args)
         seen = self.windows(x, self.extents, y.shape[1:-1])
-        w = np.einsum("npkgc,npgo->kcgo", seen, self.outputs(y))
+        w = contracted("npkgc,npgo->kcgo", seen, self.outputs(y))
         return w.reshape(*self.extents, x.shape[-1] // self.groups, y.shape[-1]).astype(args[0].dtype)
 
 

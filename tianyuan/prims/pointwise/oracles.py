@@ -45,6 +45,19 @@ def joined(re: Any, im: Any) -> Any:
     return np.stack((re, im), -1).view(dtype)[..., 0]
 
 
+def contracted(spec: str, a: Any, b: Any) -> Any:
+    """NumPy's einsum of two arrays without its kernels, which spoil memory for extended complex numbers."""
+    names, out = spec.split("->")
+    left, right = names.split(",")
+    labels = out + "".join(c for c in dict.fromkeys(left + right) if c not in out)
+
+    def spread(x: Any, own: str) -> Any:
+        moved = np.transpose(x, [own.index(c) for c in labels if c in own])
+        return moved.reshape([x.shape[own.index(c)] if c in own else 1 for c in labels])
+
+    return np.sum(spread(a, left) * spread(b, right), tuple(range(len(out), len(labels))))
+
+
 def extremum(a: Any, b: Any, larger: bool) -> Any:
     """IEEE 754-2019 minimum or maximum: NaN propagates, -0 < +0."""
     wins = a > b if larger else a < b
