@@ -17,10 +17,10 @@ demo: $(VENV)/.demo
 	$(BIN)/tianyuan demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --dist loadfile -m slow
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

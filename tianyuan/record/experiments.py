@@ -21,7 +21,7 @@ import numpy as np
 import tianyuan as ty
 from tianyuan.errors import RecordError
 from tianyuan.record.checkpoints import load_checkpoint, save_checkpoint
-from tianyuan.record.files import read_json, write_atomic, write_json
+from tianyuan.record.files import read_json, read_text, require_file, write_atomic, write_json
 from tianyuan.record.plots import save_curves
 
 FORMAT = "tianyuan-run-1"
@@ -94,6 +94,7 @@ def resume(
     experiment, config = _known(experiments, manifest, path)
     state, step = experiment.start(config), 0
     if (path / "checkpoint.safetensors").exists():
+        require_file(path / "checkpoint.safetensors")
         state, notes = load_checkpoint(path / "checkpoint.safetensors", state)
         step = _whole_step(notes, path)
     _truncate_metrics(path / "metrics.jsonl", step)
@@ -162,7 +163,7 @@ def _truncate_metrics(path: Path, step: int) -> None:
     """Drop lines behind the checkpoint: a half-written one, or one whose step will be done again."""
     if not path.exists():
         return
-    lines = path.read_text().splitlines()[:step]
+    lines = read_text(path).splitlines()[:step]
     text = "".join(line + "\n" for line in lines)
     write_atomic(path, lambda p: _write(p, text))
 

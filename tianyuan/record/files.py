@@ -48,9 +48,25 @@ def _write_text(path: Path, text: str) -> None:
 
 def read_json(path: Path) -> Any:
     """A JSON file's value; RecordError if it is missing or damaged."""
+    text = read_text(path)
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise RecordError(f"{path} is missing: {path.parent} is no run folder") from None
+        return json.loads(text)
+    except ValueError as error:
+        raise RecordError(f"{path} cannot be read: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """A text file's content; RecordError if it is missing, no regular file (a device may never end), or no text."""
+    require_file(path)
+    try:
+        return path.read_text()
     except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read: {error}") from None
+
+
+def require_file(path: Path) -> None:
+    """RecordError unless ``path`` is a regular file, or a link to one."""
+    if not path.exists():
+        raise RecordError(f"{path} is missing: {path.parent} is no run folder")
+    if not path.is_file():
+        raise RecordError(f"{path} cannot be read: it is no regular file")

@@ -1,13 +1,15 @@
 """Runs: resumed anywhere they end in the same bits; damaged folders are refused."""
 
+import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,18 +172,43 @@ def test_occupied_folder_is_refused(tmp_path: Path) -> None:
         record.run(Walk(), Config(), tmp_path)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_full_disk(tmp_path: Path) -> None:
-    """A disk that is full is one readable error, and the last checkpoint stays whole."""
+@pytest.mark.parametrize("name", ["manifest.json", "metrics.jsonl", "checkpoint.safetensors"])
+def test_device_in_place_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    """A file without an end is not read."""
+    interrupted(tmp_path / "run", 2)
+    (tmp_path / "run" / name).unlink()
+    (tmp_path / "run" / name).symlink_to("/dev/zero")
+
+    with pytest.raises(RecordError, match="no regular file"):
+        record.resume(KNOWN, tmp_path / "run")
+
+
+@contextlib.contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Writes past ``size`` bytes of any file fail, as they do on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, 10])
+def test_full_disk(tmp_path: Path, room: int) -> None:
+    """It is one readable error, the last checkpoint stays whole, and with space again the run goes on to the same bits."""
+    expected = record.run(Walk(), Config(), tmp_path / "whole").digest
     interrupted(tmp_path / "run", 2)
     whole = (tmp_path / "run/checkpoint.safetensors").read_bytes()
-    (tmp_path / "run/metrics.jsonl").unlink()
-    (tmp_path / "run/metrics.jsonl").symlink_to("/dev/full")
 
-    with pytest.raises(RecordError, match="cannot write"):
+    with (
+        no_file_beyond((tmp_path / "run/metrics.jsonl").stat().st_size + room),
+        pytest.raises(RecordError, match="write"),
+    ):
         record.resume(KNOWN, tmp_path / "run")
 
     assert (tmp_path / "run/checkpoint.safetensors").read_bytes() == whole
+    assert record.resume(KNOWN, tmp_path / "run").digest == expected
 
 
 def tianyuan(*arguments: str, **environment: str) -> list[str]:
