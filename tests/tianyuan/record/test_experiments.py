@@ -196,7 +196,7 @@ def no_file_beyond(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("room", [0, 10])
 def test_full_disk(tmp_path: Path, room: int) -> None:
-    """It is one readable error, the last checkpoint stays whole, and with space again the run goes on to the same bits."""
+    """It is one readable error; the last checkpoint stays whole, and with space again leads to the same bits."""
     expected = record.run(Walk(), Config(), tmp_path / "whole").digest
     interrupted(tmp_path / "run", 2)
     whole = (tmp_path / "run/checkpoint.safetensors").read_bytes()
