@@ -12,9 +12,14 @@ def one_hot(index: ty.Array, classes: int, dtype: ty.DType = ty.float32) -> ty.A
 
 
 def softmax_cross_entropy(logits: ty.Array, labels: ty.Array) -> ty.Array:
-    """-log softmax(logits)[label]: f32[..., n] and integer labels [...] (or probabilities [..., n]) -> f32[...]."""
-    target = one_hot(labels, logits.shape[-1], logits.dtype) if labels.ndim < logits.ndim else labels
-    return -ty.sum(target * log_softmax(logits), axis=-1)
+    """-log softmax(logits)[label]: f32[..., n] and integer labels [...] (or probabilities [..., n]) -> f32[...].
+
+    A label out of bounds raises.
+    """
+    scores = log_softmax(logits)
+    if labels.ndim < logits.ndim:
+        return -ty.squeeze(ty.take_along_axis(scores, ty.expand_dims(labels, axis=-1), axis=-1), axis=-1)
+    return -ty.sum(labels * scores, axis=-1)
 
 
 def mse(prediction: ty.Array, target: ty.Array) -> ty.Array:
