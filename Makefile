@@ -6,12 +6,13 @@
 #   make lint         ruff and pyright (strict)
 #   make bench        figures against JAX and NumPy
 #   make examples     run every example
+#   make errors       what wrong programs say
 
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint bench examples clean
+.PHONY: demo test test-slow lint bench examples errors clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tianyuan demo
@@ -32,6 +33,9 @@ bench: $(VENV)/.bench
 
 examples: $(VENV)/.demo
 	for e in examples/*.py; do echo "== $$e"; $(BIN)/python $$e || exit 1; done
+
+errors: $(VENV)/.test
+	PYTHONPATH=.:jit:gpu $(BIN)/python -m tests.golden.errors.gallery
 
 $(VENV)/.demo: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FLOORS = [
-    ["errors", "types", "tree", "settings"],
+    ["sources", "errors", "types", "tree", "settings"],
     ["lowering", "cases"],
     ["core", "array"],
     ["program", "parser"],

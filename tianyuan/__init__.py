@@ -53,6 +53,7 @@ from tianyuan.errors import KeyReuseWarning as KeyReuseWarning
 from tianyuan.errors import LeakedTracerError as LeakedTracerError
 from tianyuan.errors import MachineError as MachineError
 from tianyuan.errors import NoRuleError as NoRuleError
+from tianyuan.errors import NumberRangeError as NumberRangeError
 from tianyuan.errors import OutOfBoundsError as OutOfBoundsError
 from tianyuan.errors import ParseError as ParseError
 from tianyuan.errors import RecordError as RecordError

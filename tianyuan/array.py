@@ -64,18 +64,18 @@ class Array:
         """Where the bytes are."""
         return OPERATORS["device"](self)
 
-    def known(self) -> Array:
-        """The concrete array behind this one, or ConcretizationError (tracers override)."""
+    def known(self, need: str = "array") -> Array:
+        """The concrete array behind this one, or ConcretizationError with the repair (tracers override)."""
         return self
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a 0-d array")
+            raise ArrayTypeError(f"len() is of arrays with axes, got {self.type}; a 0-d array is one value")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Array]:
         if not self.shape:
-            raise TypeError("iteration over a 0-d array")
+            raise ArrayTypeError(f"only an array with axes can be iterated over, got {self.type}")
         return (self[i] for i in range(self.shape[0]))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -83,10 +83,11 @@ class Array:
         converted = value if dtype is None else value.astype(dtype, copy=False)
         return converted.copy() if copy and converted is value else converted
 
-    def _item(self) -> Any:
+    def _item(self, need: str) -> Any:
         if self.shape:
-            raise TypeError(f"only a 0-d array is one Python number, got {self.type}")
-        return np.asarray(self)[()].item()
+            repair = "reduce it with ty.any or ty.all" if need == "bool" else "index it, or reduce it (ty.sum, ty.max)"
+            raise ArrayTypeError(f"only a 0-d array is one Python {need}, got {self.type}; {repair}")
+        return OPERATORS["to_numpy"](self.known(need))[()].item()
 
     def item(self) -> Any:
         """The value of an array of one element, as a Python number."""
@@ -99,21 +100,21 @@ class Array:
         return np.asarray(self).tolist()
 
     def __bool__(self) -> bool:
-        return bool(self._item())
+        return bool(self._item("bool"))
 
     def __int__(self) -> int:
-        return int(self._item())
+        return int(self._item("int"))
 
     def __float__(self) -> float:
-        return float(self._item())
+        return float(self._item("float"))
 
     def __complex__(self) -> complex:
-        return complex(self._item())
+        return complex(self._item("complex"))
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
-            raise TypeError(f"only an integer array is an index, got {self.type}")
-        return int(self._item())
+            raise ArrayTypeError(f"only an integer array is an index, got {self.type}; convert it with astype")
+        return int(self._item("int"))
 
     def __getitem__(self, index: Any) -> Array:
         return OPERATORS["getitem"](self, index)
@@ -235,7 +236,19 @@ class Array:
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             return METHODS[name].__get__(self, Array)
-        raise AttributeError(f"an Array has no attribute {name!r}")
+        raise AttributeError(f"an Array has no attribute {name!r}", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return [*object.__dir__(self), *METHODS]
+
+
+REPAIRS = {  # for what Python needs of a value that is not known
+    "bool": "for `if`, `while`, `and` use ty.where, ty.cond, ty.while_loop, &",
+    "int": "for a range use ty.fori_loop; for a shape or an index make the argument static (static_argnums)",
+    "float": "compute with arrays instead of Python floats",
+    "complex": "compute with arrays instead of Python numbers",
+    "array": "use ty's functions instead of NumPy's, or ty.pure_callback",
+}
 
 
 OPERATORS: dict[str, Operator] = {}
@@ -249,6 +262,11 @@ _UNARY = "neg pos abs invert".split()
 def _binary(name: str, reflected: bool) -> Operator:
     def method(self: Array, other: Any) -> Any:
         operate = OPERATORS[name]
+        if type(other) in (list, tuple, str):
+            raise ArrayTypeError(
+                f"{name} takes arrays and numbers, got a {type(other).__name__} beside {self.type}; "
+                "make an array of it with ty.asarray"
+            )
         try:
             return operate(other, self) if reflected else operate(self, other)
         except NotAnOperand:

@@ -102,12 +102,17 @@ def pure_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args:
 def _checked(name: str, value: Any, shape: tree.Structure, types: Sequence[ArrayType]) -> list[Numpy]:
     leaves, got = tree.flatten(value)
     if got != shape:
-        raise CallbackError(f"pure_callback: {name} returned a tree of structure {got}, expected {shape}")
+        raise CallbackError(f"pure_callback: {tree.difference(shape, got, f'the result of {name}')}")
     arrays = [np.asarray(x) for x in leaves]
     for path, a, t in zip(tree.paths(value), arrays, types, strict=True):
         if a.shape != t.shape or a.dtype != t.dtype.numpy:
+            try:
+                shown = str(ArrayType(as_dtype(a.dtype), a.shape))
+            except ArrayTypeError:
+                shown = f"{a.dtype}{list(a.shape)}"
             raise CallbackError(
-                f"pure_callback: {name} returned {a.dtype}{list(a.shape)} at {path or 'its result'}, expected {t}"
+                f"pure_callback: the result{path} of {name} is {shown}, expected {t} as result_shape_dtypes says; "
+                f"return it as np.asarray(value, np.{t.dtype}) of shape {t.shape}"
             )
     return [np.ascontiguousarray(a) for a in arrays]
 

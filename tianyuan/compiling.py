@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import threading
 import weakref
 from collections import OrderedDict
@@ -27,7 +28,7 @@ from tianyuan.passes import optimize
 from tianyuan.program import Program, evaluate
 from tianyuan.retracing import Call, History, TraceRecord
 from tianyuan.settings import config, on_change
-from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.arguments import argument_name, called, described, flat_arrays, name_of, path_in_call
 from tianyuan.transforms.batching import axes_in_force
 from tianyuan.transforms.tracing import Extra, trace
 from tianyuan.types import ArrayType
@@ -127,7 +128,7 @@ class Jitted:
 
     def _lookup(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Array], Entry]:
         fixed, rest = self._static.split(self.fun, args, kwargs)
-        arrays, structure = flat_arrays(rest, f"jit of {name_of(self.fun)}", "argument ")
+        arrays, structure = flat_arrays(rest, f"jit of {name_of(self.fun)}", self._static.naming(self.fun))
         key = (fixed, structure, tuple([a.type for a in arrays]), tuple(axes_in_force().items()))
         found = self._entries.get(key)
         return arrays, found or self._trace(key, structure, arrays)
@@ -147,7 +148,7 @@ class Jitted:
     def _traced(self, fixed: Any, structure: tree.Structure, types: Sequence[ArrayType]) -> Entry:
         def flat(*xs: Array) -> Extra:
             args, kwargs = self._static.join(fixed, *tree.unflatten(structure, xs))
-            return Extra(*flat_arrays(self.fun(*args, **kwargs), name_of(self.fun), "the result"))
+            return Extra(*flat_arrays(called("jit", self.fun, args, kwargs), name_of(self.fun), "the result"))
 
         traced = trace(flat, types, check=True)
         check_program(traced.program)
@@ -234,6 +235,18 @@ class _Static:
         free = tuple(a for n, a in enumerate(args) if n not in self.nums)
         return (fixed, named, len(args)), (free, {k: v for k, v in kwargs.items() if k not in self.names})
 
+    def naming(self, fun: Fun) -> Callable[[str], str]:
+        """What an argument that is not static is called in messages, from its path among those."""
+
+        def named(path: str) -> str:
+            place = re.match(r"\[0\]\[(\d+)\](.*)", path, re.DOTALL)
+            if place is None:
+                return path_in_call(fun, path)
+            free = [n for n in range(int(place[1]) + len(self.nums) + 1) if n not in self.nums]
+            return path_in_call(fun, f"[0][{free[int(place[1])]}]{place[2]}")
+
+        return named
+
     def join(self, fixed: Any, free: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The inverse of ``split``."""
         positions, named, count = fixed
@@ -246,7 +259,8 @@ def _hashable(fun: Fun, which: int | str, value: Any) -> Any:
         hash(value)
     except TypeError:
         raise ArrayTypeError(
-            f"jit of {name_of(fun)}: static argument {which!r} must be hashable, got {type(value).__name__}"
+            f"jit of {name_of(fun)}: static {argument_name(fun, which) if isinstance(which, int) else which} must be "
+            f"hashable, got {described(value)}; {'pass a tuple' if isinstance(value, list) else 'pass its parts'}"
         ) from None
     return value
 
@@ -280,7 +294,7 @@ def jit(
             max_traces=max_traces,
         )
     if not callable(fun):
-        raise ArrayTypeError(f"jit takes a function, got {type(fun).__name__}")
+        raise ArrayTypeError(f"jit takes a function, got {described(fun)}; write jit(f)(x), not jit(f(x))")
     nums, names = _positions(fun, _as_tuple(static_argnums), _as_tuple(static_argnames))
     donated, _ = _positions(fun, _as_tuple(donate_argnums), _as_tuple(donate_argnames))
     if max_traces is not None and (not isinstance(max_traces, int) or max_traces < 1):  # pyright: ignore
@@ -298,7 +312,9 @@ def _positions(fun: Fun, nums: tuple[int, ...], names: tuple[str, ...]) -> tuple
         if not -len(known) <= n < len(known) and not any(
             "*" in str(p) for p in inspect.signature(fun).parameters.values()
         ):
-            raise ArrayTypeError(f"jit of {name_of(fun)}: there is no argument {n}")
+            raise ArrayTypeError(
+                f"jit of {name_of(fun)}: there is no argument {n}; its parameters are {', '.join(known)}"
+            )
     nums = tuple(n % len(known) if n < 0 else n for n in nums)
     also_nums = tuple(known.index(k) for k in names if k in known)
     also_names = tuple(known[n] for n in nums if n < len(known))

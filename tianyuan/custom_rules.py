@@ -20,12 +20,13 @@ from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Rewriting, Undef, current, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
+from tianyuan.prims.conversion import convert
 from tianyuan.prims.linear import reduce_sum
 from tianyuan.program import Eqn, Program, evaluate
-from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.arguments import argument_name, described, flat_arrays, name_of
 from tianyuan.transforms.batching import at_front, batch_flat
 from tianyuan.transforms.derivatives import settled
-from tianyuan.transforms.forward import jvp_flat
+from tianyuan.transforms.forward import differentiable, jvp_flat
 from tianyuan.transforms.programs import batch_program
 from tianyuan.transforms.tracing import Traced, trace
 from tianyuan.types import ArrayType, DType
@@ -440,7 +441,7 @@ class custom_jvp(_Custom):
         def forward(*xs: Array) -> list[Array]:
             n = len(xs) // 2
             pair = rule(*fixed, tree.unflatten(shape, xs[:n]), tree.unflatten(shape, xs[n:]))
-            value, tangent = _pair(pair, name)
+            value, tangent = _pair(pair, f"the jvp rule of {name} must return (value, tangent)")
             flat, out = flat_arrays(value, name, "the result")
             derivative, got = flat_arrays(tangent, name, "the tangent")
             _check_tangents(name, flat, out, derivative, got)
@@ -453,19 +454,22 @@ class custom_jvp(_Custom):
         return tree.unflatten(box[0], outs)
 
 
-def _pair(value: Any, name: str) -> tuple[Any, Any]:
+def _pair(value: Any, rule: str) -> tuple[Any, Any]:
     if not isinstance(value, tuple | list) or len(value) != 2:  # pyright: ignore[reportUnknownArgumentType]
-        raise TreeError(f"the jvp rule of {name} must return (value, tangent)")
+        raise TreeError(f"{rule}, a pair; got {described(value)}")
     first, second = value  # pyright: ignore[reportUnknownVariableType]
     return first, second  # pyright: ignore[reportUnknownVariableType]
 
 
 def _check_tangents(name: str, flat: list[Array], shape: Any, derivative: list[Array], got: Any) -> None:
     if got != shape:
-        raise TreeError(f"the jvp rule of {name}: the value has structure {shape}, the tangent {got}")
-    for x, t in zip(flat, derivative, strict=True):
+        raise TreeError(f"the jvp rule of {name}: {tree.difference(shape, got, 'the tangent')}, like the value")
+    for path, x, t in zip(tree.paths(tree.unflatten(shape, flat)), flat, derivative, strict=True):
         if x.type.strong != t.type.strong:
-            raise ArrayTypeError(f"the jvp rule of {name}: a value is {x.type}, its tangent {t.type}")
+            raise ArrayTypeError(
+                f"the jvp rule of {name}: tangent{path} must be {x.type.strong} like the value, got {described(t)}; "
+                "do not reduce or convert it"
+            )
 
 
 class custom_vjp(_Custom):
@@ -488,7 +492,7 @@ class custom_vjp(_Custom):
             raise NoRuleError(f"{name} has no derivative rules yet; define them with {name}.defvjp(fwd, bwd)")
         fixed, free = self._split(self._positional(args, kwargs))
         arrays, shape = flat_arrays(free, name, "argument ")
-        flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd)
+        flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd, [a.type for a in arrays])
         results = lambda: flat.out.size  # noqa: E731
         call = CustomCall(name, flat.call, None, flat.save, flat.pull, results, _key(self, fixed))
         outs = current().custom(call, arrays)
@@ -499,8 +503,16 @@ class _FlatVjp:
     """The functions of one call of a custom_vjp function, over flat arrays."""
 
     def __init__(
-        self, owner: custom_vjp, name: str, fixed: list[Any], shape: tree.Structure, fwd: Fun, bwd: Fun
+        self,
+        owner: custom_vjp,
+        name: str,
+        fixed: list[Any],
+        shape: tree.Structure,
+        fwd: Fun,
+        bwd: Fun,
+        types: Sequence[ArrayType],
     ) -> None:
+        self.types = types
         self.owner, self.name, self.fixed, self.shape = owner, name, fixed, shape
         self.fwd, self.bwd = fwd, bwd
         self.out = self.residual_shape = tree.LEAF
@@ -513,7 +525,9 @@ class _FlatVjp:
         return flat
 
     def save(self, *xs: Array) -> list[Array]:
-        value, residuals = _pair(self.fwd(*self._args(xs)), self.name)
+        value, residuals = _pair(
+            self.fwd(*self._args(xs)), f"the fwd rule of {self.name} must return (value, residuals)"
+        )
         flat, self.out = flat_arrays(value, self.name, "the result")
         saved, self.residual_shape = flat_arrays(residuals, self.name, "the residuals")
         return [*flat, *saved]
@@ -527,11 +541,34 @@ class _FlatVjp:
     def _cotangents(self, given: Any) -> list[Array]:
         count = len(self.shape.children)
         if not isinstance(given, tuple | list) or len(given) != count:  # pyright: ignore
-            raise TreeError(f"the bwd rule of {self.name} must return a tuple of {count} cotangents")
+            ending = "s, one for each argument" if count > 1 else ": write (ct,)"
+            got = described(given) if not isinstance(given, tuple | list) else f"{len(given)}"  # pyright: ignore
+            raise TreeError(f"the bwd rule of {self.name} must return a tuple of {count} cotangent{ending}; got {got}")
         flat: list[Any] = []
-        for part, child in zip(given, self.shape.children, strict=True):  # pyright: ignore
-            flat += [None] * child.size if part is None else flat_arrays(part, self.name, "a cotangent")[0]
+        for n, (part, child) in enumerate(zip(given, self.shape.children, strict=True)):  # pyright: ignore
+            start = len(flat)
+            flat += [None] * child.size if part is None else self._like_argument(n, part, child, start)
         return flat
+
+    def _like_argument(self, n: int, part: Any, child: tree.Structure, start: int) -> list[Array]:
+        """The leaves of the cotangent of argument n, which has its structure and types."""
+        free = [k for k in range(n + len(self.fixed) + 1) if k not in self.owner.nondiff_argnums]
+        what = f"the cotangent of {argument_name(self.owner.fun, free[n])}"
+        arrays, got = flat_arrays(part, f"the bwd rule of {self.name}", what)
+        if got != child:
+            raise TreeError(f"the bwd rule of {self.name}: {tree.difference(child, got, what)}, like the argument")
+        whole = zip(tree.paths(part), arrays, self.types[start:], strict=False)
+        return [self._fitted(f"{what}{path}", x, t) for path, x, t in whole]
+
+    def _fitted(self, what: str, x: Array, type: ArrayType) -> Array:
+        if (type.weak or (x.type.weak and not x.shape)) and differentiable(type):
+            x = convert(x, type.dtype)  # a Python number takes the dtype of what it meets
+        if x.type.strong != type.strong and differentiable(type):
+            raise ArrayTypeError(
+                f"the bwd rule of {self.name}: {what} must be {type.strong} like the argument, got {x.type}; "
+                "broadcast, reduce or convert it"
+            )
+        return x
 
 
 @primitive

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -21,12 +19,11 @@ from tianyuan.errors import (
     OutOfBoundsError,
 )
 from tianyuan.machine import machine
-from tianyuan.program import REPLAY, Eqn, Lit, Program, Source, Var
+from tianyuan.program import REPLAY, Eqn, Lit, Program, Var
 from tianyuan.settings import config
+from tianyuan.sources import REPLAYED
+from tianyuan.sources import user_source as user_source
 from tianyuan.types import ArrayType, DType, as_dtype, bfloat16
-
-_SOURCE: ContextVar[Source | None] = ContextVar("tianyuan_source", default=None)
-_OURS = ("tianyuan", "tianyuan_jit", "tianyuan_gpu")
 
 
 class Evaluate(Interpreter):
@@ -43,7 +40,7 @@ class Evaluate(Interpreter):
         try:
             if _holds_programs(type(prim)):
                 return _compiled(prim, tuple([a.type for a in args]), device)(args)
-            return machine(device).evaluate(prim, args, _SOURCE.get())
+            return machine(device).evaluate(prim, args, REPLAYED.get())
         except OutOfBoundsError as error:
             raise _located(error) from None
 
@@ -102,29 +99,15 @@ def _located(error: OutOfBoundsError) -> OutOfBoundsError:
     return OutOfBoundsError(f"{error} (at {user_source()})")
 
 
-def user_source() -> Source | None:
-    """The innermost frame outside Tianyuan: where the user wrote the operation."""
-    replayed = _SOURCE.get()
-    if replayed is not None:
-        return replayed
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in _OURS and package not in ("contextlib", "functools"):
-            return Source(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-        frame = frame.f_back
-    return None
-
-
 def replay(eqn: Eqn, args: Sequence[Array]) -> Sequence[Array]:
     """Bind a recorded equation with the line it was recorded at."""
     if eqn.source is None:
         return bind(eqn.prim, args)
-    token = _SOURCE.set(eqn.source)
+    token = REPLAYED.set(eqn.source)
     try:
         return bind(eqn.prim, args)
     finally:
-        _SOURCE.reset(token)
+        REPLAYED.reset(token)
 
 
 def from_numpy(value: np.ndarray[Any, Any], device: str | None = None) -> Array:

@@ -1,12 +1,26 @@
-"""Exceptions. Each is a ``TianyuanError`` plus the builtin a caller would expect to catch."""
+"""Exceptions. Each is a ``TianyuanError`` plus the builtin a caller would expect to catch.
+
+An error carries the user's line as a note, which Python prints below the message.
+"""
+
+from tianyuan.sources import excerpt
 
 
 class TianyuanError(Exception):
-    """Base of every error that Tianyuan raises on purpose."""
+    """Base of every error that Tianyuan raises on purpose. Its note shows the user's file, line and expression."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        if (shown := excerpt()) is not None:
+            self.add_note(shown)
 
 
 class ArrayTypeError(TianyuanError, TypeError):
     """Types, dtypes or shapes that do not fit: ``mul takes equal dtypes, got f32[3] and f64[3]``."""
+
+
+class NumberRangeError(TianyuanError, OverflowError):
+    """A Python number that a dtype cannot hold."""
 
 
 class ShapeError(ArrayTypeError, ValueError):

@@ -24,19 +24,8 @@ from attrs import define, evolve, field, fields, frozen
 
 from tianyuan.core import Prim
 from tianyuan.errors import TianyuanError, VerificationError
+from tianyuan.sources import Source
 from tianyuan.types import ArrayType, DType
-
-
-@frozen
-class Source:
-    """Where the user wrote an operation."""
-
-    file: str
-    line: int
-    function: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line} ({self.function})"
 
 
 @frozen(cache_hash=True)

@@ -40,6 +40,27 @@ class Structure:
 LEAF = Structure(None)
 
 
+def difference(expected: Structure, got: Structure, what: str = "it") -> str:
+    """Where two structures first part, in words: ``params['w'] must be an array, got a tuple of 2``."""
+    alike = (expected.kind, expected.meta, len(expected.children)) == (got.kind, got.meta, len(got.children))
+    if not alike or expected.kind is None:
+        return f"{what} must be {_container(expected)}, got {_container(got)}"
+    names = _NODES[expected.kind].names(_NODES[expected.kind].make(expected.meta, expected.children))
+    pairs = zip(names, expected.children, got.children, strict=True)
+    return next(difference(e, g, what + name) for name, e, g in pairs if e != g)
+
+
+def _container(s: Structure) -> str:
+    if s.kind is None:
+        return "an array"
+    if s.kind is type(None):
+        return "None"
+    if s.kind is dict:
+        return f"a dict with keys {', '.join(map(repr, s.meta))}" if s.meta else "an empty dict"
+    shown = f"a {s.kind.__name__}"
+    return f"{shown} of {len(s.children)}" if s.kind in (tuple, list) else shown
+
+
 @attrs.frozen
 class Node:
     """How to take a container apart and put it together."""
@@ -71,7 +92,7 @@ def _sorted_keys(value: dict[Any, Any]) -> list[Any]:
     try:
         return sorted(value)
     except TypeError:
-        raise TreeError(f"dict keys of a pytree must be sortable, got {list(value)!r}") from None
+        raise TreeError(f"dict keys of a pytree must be sortable, got {list(value)!r}; use keys of one type") from None
 
 
 def _indices(value: Sequence[Any]) -> list[str]:
@@ -125,7 +146,9 @@ def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
     """Put leaves back into a structure. Raises TreeError if their number differs."""
     given = list(leaves)
     if len(given) != structure.size:
-        raise TreeError(f"the structure {structure} takes {structure.size} leaves, got {len(given)}")
+        raise TreeError(
+            f"the structure {structure} takes {structure.size} leaves, got {len(given)}; flatten gives leaves that fit"
+        )
     return _rebuild(structure, iter(given))
 
 
@@ -177,7 +200,9 @@ def map(fun: Callable[..., Any], tree: Any, *rest: Any) -> Any:
 def _matching(expected: Structure, tree: Any, position: int) -> list[Any]:
     found, got = flatten(tree)
     if got != expected:
-        raise TreeError(f"tree {position} has structure {got}, the first has {expected}")
+        raise TreeError(
+            f"tree {position} has structure {got}, the first has {expected}: {difference(expected, got, 'the tree')}"
+        )
     return found
 
 
@@ -219,12 +244,18 @@ def _spread(prefix: Any, tree: Any, what: str, result: list[Any]) -> None:
         return
     inside = _node(tree)
     if type(prefix) is not type(tree) or inside is None:
-        raise TreeError(f"{what} is no prefix of the tree: {type(prefix).__name__} over {type(tree).__name__}")
-    parts, children = node.take(prefix)[0], inside.take(tree)[0]
-    if len(parts) != len(children):
-        raise TreeError(f"{what} has {len(parts)} entries where the tree has {len(children)}")
-    for p, c in zip(parts, children, strict=True):
-        _spread(p, c, what, result)
+        raise TreeError(f"{what} is a {type(prefix).__name__} where the tree has a {type(tree).__name__}; {_PREFIX}")
+    (parts, own), (children, meta) = node.take(prefix), inside.take(tree)
+    if len(parts) != len(children) or own != meta:
+        entries = [
+            Structure(type(t), m, (LEAF,) * len(c)) for t, m, c in ((tree, meta, children), (prefix, own, parts))
+        ]
+        raise TreeError(f"{difference(entries[0], entries[1], what)}; {_PREFIX}")
+    for name, p, c in zip(node.names(prefix), parts, children, strict=True):
+        _spread(p, c, what + name, result)
+
+
+_PREFIX = "give one entry for each leaf, or one for a whole container"
 
 
 # ---- struct

@@ -211,7 +211,7 @@ _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 def _meet_weak(dtype: DType, weak: DType) -> DType:
     if "k" in (dtype.kind, weak.kind):
-        raise ArrayTypeError("a random key does not mix with numbers")
+        raise ArrayTypeError("a random key does not mix with numbers; draw from it, or derive keys with fold_in")
     if _RANK[weak.kind] <= _RANK[dtype.kind]:
         return dtype
     if weak.kind == "i":

@@ -12,7 +12,7 @@ from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, TreeError
 from tianyuan.prims.conversion import convert
 from tianyuan.program import Program
-from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.arguments import called, flat_arrays, name_of
 from tianyuan.transforms.tracing import Extra, trace
 from tianyuan.types import DEFAULT_COMPLEX, DEFAULT_FLOAT, DEFAULT_INT, ArrayType
 
@@ -30,7 +30,7 @@ def trace_body(who: str, fun: Callable[..., Any], structure: tree.Structure, typ
     """Trace ``fun(*trees)``, whose arguments have ``structure`` (of a tuple) and leaves of ``types``."""
 
     def flat(*xs: Array) -> Extra:
-        out = fun(*tree.unflatten(structure, xs))
+        out = called(who, fun, tree.unflatten(structure, xs))
         arrays, shape = flat_arrays(out, who, f"the result of {name_of(fun)} ")
         return Extra(arrays, shape)
 
@@ -52,16 +52,18 @@ def check_carry(who: str, given: Any, expected: Sequence[ArrayType], body: Body,
     got = body.program.out_types[start : start + len(expected)]
     for path, want, have in zip(paths, expected, got, strict=True):
         if want != have:
+            repair = "keep its shape: write into it with .at[].set, or return slices as y"
+            if want.shape == have.shape:
+                repair = f"start with {have.dtype}, or return it with .astype(ty.{want.dtype})"
             raise ArrayTypeError(
-                f"{who}: the carry must keep its type; carry{path} comes in as {want} and leaves as {have}: "
-                f"convert one, for instance with .astype({want.dtype.name!r})"
+                f"{who}: the carry must keep its type; carry{path} comes in as {want} and leaves as {have}; {repair}"
             )
 
 
 def check_structure(who: str, what: str, expected: tree.Structure, got: tree.Structure) -> None:
     """Structures must agree."""
     if expected != got:
-        raise TreeError(f"{who}: {what} must have structure {expected}, got {got}")
+        raise TreeError(f"{who}: {tree.difference(expected, got, what)}")
 
 
 def merge_closed(bodies: Sequence[Body], counts: Sequence[int]) -> tuple[list[Program], list[Array]]:

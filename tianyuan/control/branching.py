@@ -23,7 +23,7 @@ from tianyuan.prims.linear import gather, reshape
 from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.prims.pointwise.comparison import lt, select
 from tianyuan.program import Program
-from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
+from tianyuan.transforms.arguments import as_array, described, flat_arrays, name_of
 from tianyuan.transforms.batching import at_front
 from tianyuan.transforms.forward import differentiable, instantiate
 from tianyuan.transforms.programs import (
@@ -49,7 +49,10 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     """
     predicate = as_array(pred)
     if predicate.shape:
-        raise ArrayTypeError(f"cond: the predicate must be one bool, got {predicate.type}")
+        raise ArrayTypeError(
+            f"cond: the predicate must be one bool, bool[], got {predicate.type}; reduce it with ty.any or ty.all, or "
+            "choose element by element with ty.where"
+        )
     chosen = convert(convert(predicate, bool_), DEFAULT_INT)
     return _select("cond", chosen, (false_fun, true_fun), operands)
 
@@ -61,9 +64,9 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     """
     chosen = as_array(index)
     if chosen.shape or chosen.dtype.kind not in "iu":
-        raise ArrayTypeError(f"switch: the index must be one integer, got {chosen.type}")
+        raise ArrayTypeError(f"switch: the index must be one integer, got {described(index)}; convert it with astype")
     if not branches:
-        raise ArrayTypeError("switch takes at least one branch")
+        raise ArrayTypeError("switch takes at least one branch, got an empty sequence")
     return _select("switch", _checked(convert(chosen, DEFAULT_INT), len(branches)), branches, operands)
 
 
@@ -79,8 +82,8 @@ def _select(who: str, index: Array, functions: Sequence[Callable[..., Any]], ope
     arrays = [strong(a) for a in arrays]
     types = [a.type for a in arrays]
     bodies = [_strong_body(trace_body(who, f, structure, types)) for f in functions]
-    for f, b in zip(functions[1:], bodies[1:], strict=True):
-        _check_same(who, functions[0], bodies[0], f, b)
+    for i, body in enumerate(bodies[1:], 1):
+        _check_same(who, _branch(who, 0, functions), bodies[0], _branch(who, i, functions), body)
     programs, closed = merge_closed(bodies, [len(types)] * len(bodies))
     outs = Cond(tuple(programs))(index, *closed, *arrays)
     return tree.unflatten(bodies[0].structure, outs)
@@ -94,14 +97,24 @@ def _strong_body(body: Body) -> Body:
     return Body(program, body.closed, body.structure)
 
 
-def _check_same(who: str, first: Any, a: Body, other: Any, b: Body) -> None:
-    check_structure(who, f"the result of {name_of(other)}", a.structure, b.structure)
+def _branch(who: str, i: int, functions: Sequence[Callable[..., Any]]) -> str:
+    """What a branch is called in messages."""
+    place = ("false_fun", "true_fun")[i] if who == "cond" else f"branch {i}"
+    name = name_of(functions[i])
+    return place if name in ("<lambda>", place) else f"{place} ({name})"
+
+
+def _check_same(who: str, first: str, a: Body, other: str, b: Body) -> None:
+    check_structure(who, f"the result of {other}, as that of {first},", a.structure, b.structure)
     paths = tree.paths(tree.unflatten(a.structure, range(a.structure.size)))
     for path, want, got in zip(paths, a.program.out_types, b.program.out_types, strict=True):
         if want != got:
+            repair = "broadcast or reduce one"
+            if want.shape == got.shape:
+                repair = f"convert one, for example with .astype(ty.{want.dtype})"
             raise ArrayTypeError(
-                f"{who}: all branches must return one type; result{path} of {name_of(first)} is {want}, "
-                f"of {name_of(other)} it is {got}"
+                f"{who}: all branches must return one type; result{path} of {first} is {want}, of {other} it is {got}; "
+                f"{repair}"
             )
 
 

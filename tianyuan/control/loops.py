@@ -18,7 +18,7 @@ from tianyuan.prims.linear import concatenate, reshape, slice_axis
 from tianyuan.prims.pointwise.arithmetic import add
 from tianyuan.prims.pointwise.comparison import lt
 from tianyuan.program import Program
-from tianyuan.transforms.arguments import as_array, flat_arrays, name_of
+from tianyuan.transforms.arguments import as_array, called, described, flat_arrays, name_of
 from tianyuan.transforms.mapping import vmap
 from tianyuan.transforms.tracing import trace
 from tianyuan.types import DEFAULT_INT, ArrayType, bool_
@@ -33,23 +33,24 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     unroll: int = 1,
+    who: str = "scan",
 ) -> tuple[Any, Any]:
     """Fold ``f : (carry, x) -> (carry, y)`` over the leading axis of ``xs``; ``(last carry, stacked ys)``.
 
     ``length`` is needed when ``xs`` is None. With ``reverse`` the last slice comes first, and ys[t] still
     belongs to xs[t]. ``unroll`` is a hint. The carry keeps its structure and types. Raises ShapeError,
-    TreeError or ArrayTypeError naming the leaf.
+    TreeError or ArrayTypeError naming the leaf, and ``who`` loops.
     """
-    carry, carry_shape = flat_arrays(init, "scan", "init")
-    values, x_shape = flat_arrays(xs, "scan", "xs")
-    steps = _length(xs, values, length)
+    carry, carry_shape = flat_arrays(init, who, "init")
+    values, x_shape = flat_arrays(xs, who, "xs")
+    steps = _length(who, xs, values, length)
     carry = [strong(c) for c in carry]
     types = [*(c.type for c in carry), *(v.type.drop((0,)) for v in values)]
     both = tree.Structure(tuple, None, (carry_shape, x_shape))
-    body = _fixed(lambda: trace_body("scan", f, both, types), carry, types)
+    body = _fixed(lambda: trace_body(who, f, both, types), carry, types)
     carry_out, y_shape = _two(body.structure, f)
-    check_structure("scan", f"the carry that {name_of(f)} returns", carry_shape, carry_out)
-    check_carry("scan", init, [c.type for c in carry], body)
+    check_structure(who, f"the carry that {name_of(f)} returns", carry_shape, carry_out)
+    check_carry(who, init, [c.type for c in carry], body)
     program = closed_first(body, len(types))
     if unroll < 1:
         raise ArrayTypeError(f"scan: unroll is a positive int, got {unroll}")
@@ -91,23 +92,29 @@ def closed_first(body: Body, count: int) -> Program:
     return trace(fun, [*closed, *own]).program
 
 
-def _length(xs: Any, values: list[Array], length: int | None) -> int:
+def _length(who: str, xs: Any, values: list[Array], length: int | None) -> int:
+    first = "length"
     for (path, _), v in zip(tree.flatten_with_path(xs)[0], values, strict=True):
         if not v.shape:
-            raise ShapeError(f"scan: xs{path} is {v.type}, it needs a leading axis to loop over")
+            repair = "for a number of steps pass length" if who == "scan" else "call the function itself"
+            raise ShapeError(f"{who}: xs{path} needs a leading axis to loop over, got {described(v)}; {repair}")
         if length is not None and v.shape[0] != length:
-            raise ShapeError(f"scan: xs{path} has {v.shape[0]} slices, expected {length}")
-        length = v.shape[0]
+            raise ShapeError(
+                f"{who}: xs{path} is {v.type} and has {v.shape[0]} slices, expected {length} as {first}; "
+                "all must have one length"
+            )
+        length, first = v.shape[0], f"xs{path}"
     if length is None:
-        raise ShapeError("scan: pass xs or length")
+        raise ShapeError(f"{who}: xs is None, so the number of steps is not known; pass xs or length")
     if length < 0:
-        raise ShapeError(f"scan: length must not be negative, got {length}")
+        raise ShapeError(f"{who}: length must not be negative, got {length}")
     return int(length)
 
 
 def _two(shape: tree.Structure, f: Fun) -> tuple[tree.Structure, tree.Structure]:
     if shape.kind not in (tuple, list) or len(shape.children) != 2:
-        raise TreeError(f"scan: {name_of(f)} must return (carry, y), got {shape}")
+        got = tree.difference(tree.Structure(tuple, None, (tree.LEAF,) * 2), shape, f"what {name_of(f)} returns")
+        raise TreeError(f"scan: {got}; return (carry, y), with None for y where there is none")
     return shape.children[0], shape.children[1]
 
 
@@ -122,8 +129,10 @@ def while_loop(cond_fun: Fun, body_fun: Fun, init: Any) -> Any:
     one = tree.Structure(tuple, None, (shape,))
     condition = trace_body("while_loop", cond_fun, one, types)
     if condition.program.out_types != (ArrayType(bool_),):
-        got = ", ".join(str(t) for t in condition.program.out_types)
-        raise ArrayTypeError(f"while_loop: {name_of(cond_fun)} must return one bool, got {got}")
+        got = ", ".join(str(t) for t in condition.program.out_types) or "None"
+        many = any(t.shape for t in condition.program.out_types)
+        repair = "reduce it with ty.any or ty.all" if many else "compare it, for example with > 0"
+        raise ArrayTypeError(f"while_loop: {name_of(cond_fun)} must return one bool, bool[], got {got}; {repair}")
     body = _fixed(lambda: trace_body("while_loop", body_fun, one, types), carry, types)
     check_structure("while_loop", f"what {name_of(body_fun)} returns", shape, body.structure)
     check_carry("while_loop", init, types, body)
@@ -144,7 +153,15 @@ def fori_loop(lower: Any, upper: Any, body_fun: Fun, init: Any) -> Any:
     if isinstance(lower, int) and isinstance(upper, int):
         length = max(0, upper - lower)
         indices = add(iota(DEFAULT_INT, (length,), 0), scalar(lower, DEFAULT_INT))
-        return scan(lambda v, i: (body_fun(i, v), None), init, indices)[0]
+
+        def body(v: Any, i: Array) -> tuple[Any, None]:
+            return called("fori_loop", body_fun, (i, v)), None
+
+        body.__name__ = name_of(body_fun)
+        return scan(body, init, indices, who="fori_loop")[0]
+    for name, bound in (("lower", lower), ("upper", upper)):
+        if (b := as_array(bound)).shape or b.dtype.kind not in "iu":
+            raise ArrayTypeError(f"fori_loop: {name} must be one integer, got {described(bound)}; round it first")
     low, high = (convert(as_array(b), DEFAULT_INT) for b in (lower, upper))
     step = scalar(1, DEFAULT_INT)
     out = while_loop(
@@ -161,11 +178,11 @@ def map(f: Fun, xs: Any, *, batch_size: int | None = None) -> Any:
     With ``batch_size``, that many slices at a time are vmapped: the same bits, more memory, more speed.
     """
     if batch_size is None:
-        return scan(lambda _, x: (None, f(x)), None, xs)[1]
+        return scan(lambda _, x: (None, f(x)), None, xs, who="map")[1]
     if batch_size < 1:
         raise ArrayTypeError(f"map: batch_size is a positive int, got {batch_size}")
     values, shape = flat_arrays(xs, "map", "xs")
-    length = _length(xs, values, None)
+    length = _length("map", xs, values, None)
     whole = length - length % batch_size
     blocks = [reshape(slice_axis(v, 0, 0, whole), (whole // batch_size, batch_size, *v.shape[1:])) for v in values]
     ys = scan(lambda _, x: (None, vmap(f)(x)), None, tree.unflatten(shape, blocks))[1]

@@ -51,7 +51,10 @@ def checkpoint(fun: Callable[..., Any], *, policy: Policy | None = None) -> Call
     """
     chosen = checkpoint_policies.nothing if policy is None else policy
     if not isinstance(chosen, Policy):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ArrayTypeError(f"checkpoint: policy must be one of checkpoint_policies, got {policy!r}")
+        raise ArrayTypeError(
+            f"checkpoint: policy must be one of checkpoint_policies, got {policy!r}; "
+            "for example ty.checkpoint_policies.dots"
+        )
 
     @functools.wraps(fun)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

@@ -35,7 +35,7 @@ def _same(who: str, a: Array, i: int, b: Array, j: int) -> None:
     if a.shape[i] != b.shape[j]:
         raise ShapeError(
             f"{who}: axis {i} of {a.type} and axis {j} of {b.type} are contracted, but have extents "
-            f"{a.shape[i]} and {b.shape[j]}"
+            f"{a.shape[i]} and {b.shape[j]}; is one to be transposed (x.mT)?"
         )
 
 

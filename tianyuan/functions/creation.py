@@ -10,7 +10,7 @@ import numpy as np
 
 from tianyuan.array import Array
 from tianyuan.eager import from_numpy, scalar
-from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.errors import ArrayTypeError, NumberRangeError, ShapeError
 from tianyuan.functions.operands import array, cast, checked_number, checked_shape, one_axis
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import iota
@@ -91,18 +91,26 @@ def _plain(obj: Any) -> bool:
 def _from_python(obj: Sequence[Any]) -> Array:
     try:
         value = np.asarray(obj)
-    except ValueError as error:
-        raise ShapeError(f"asarray: a list needs entries of one shape: {error}") from None
+    except ValueError:
+        raise ShapeError(f"asarray: a list needs rows of one length, got {_lengths(obj)}; pad the short ones") from None
     if value.dtype == object:
-        raise OverflowError("asarray: an int in the list does not fit int64")
+        raise NumberRangeError("asarray: an int in the list does not fit int64")
     numpy_numbers = _any_numpy(obj)
     if value.dtype.kind == "f" and not numpy_numbers:
         value = value.astype(np.float32)
     if value.dtype.kind == "c" and not numpy_numbers:
         value = value.astype(np.complex64)
     if value.dtype == np.uint64 and not numpy_numbers:
-        raise OverflowError("asarray: an int in the list does not fit int64")
+        raise NumberRangeError("asarray: an int in the list does not fit int64")
     return from_numpy(value.astype(np.float32) if value.size == 0 and not numpy_numbers else value)
+
+
+def _lengths(rows: Sequence[Any]) -> str:
+    """Lengths of the rows of the outermost list whose rows differ."""
+    lengths = [len(r) if isinstance(r, list | tuple) else 0 for r in rows]  # pyright: ignore[reportUnknownArgumentType]
+    if len(set(lengths)) > 1:
+        return f"lengths {', '.join(map(str, lengths))}"
+    return next((_lengths(r) for r in rows if isinstance(r, list | tuple)), "other ones")  # pyright: ignore
 
 
 def _any_numpy(obj: Any) -> bool:
@@ -176,7 +184,11 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
         start, stop = 0, start
     for value in (start, stop, step):
         if not isinstance(value, int | float | np.generic):
-            raise ArrayTypeError(f"arange: bounds are Python numbers, since they give the shape, got {value!r}")
+            raise ArrayTypeError(
+                f"arange: bounds are Python numbers, since they give the shape, got a traced "
+                f"{value.type.strong}; "
+                "make the argument static (static_argnums), or mask a longer range"
+            )
     if step == 0:
         raise ShapeError("arange: the step must not be 0")
     ints = builtins.all(isinstance(v, int | np.integer) for v in (start, stop, step))

@@ -64,7 +64,8 @@ def _parsed(subscripts: str, xs: Sequence[Array]) -> tuple[list[str], str, dict[
     for s, x in zip(spelled, xs, strict=True):
         for c, n in zip(s, x.shape, strict=True):
             if sizes.setdefault(c, n) != n and 1 not in (sizes[c], n):
-                raise ShapeError(f"einsum: label {c!r} of {subscripts!r} has extents {sizes[c]} and {n}")
+                found = f"label {c!r} of {subscripts!r} has extents {sizes[c]} and {n}"
+                raise ShapeError(f"einsum: {found}; transpose an operand, or rename a label")
             sizes[c] = max(sizes[c], n) if 0 not in (sizes[c], n) else 0
     if len(set(output)) != len(output) or any(c not in sizes for c in output):
         raise ShapeError(f"einsum: the result of {subscripts!r} needs distinct labels that operands have")
@@ -75,7 +76,9 @@ def _spelled(s: str, x: Array, ahead: str, subscripts: str) -> str:
     own = x.ndim - len(s.replace("...", ""))
     spelled = s.replace("...", ahead[len(ahead) - own :] if own > 0 else "")
     if len(spelled) != x.ndim:
-        raise ShapeError(f"einsum: {s!r} of {subscripts!r} does not fit {x.type}")
+        raise ShapeError(
+            f"einsum: {s!r} of {subscripts!r} names {len(spelled)} axes, but its operand {x.type} has {x.ndim}"
+        )
     return spelled
 
 

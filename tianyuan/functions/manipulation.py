@@ -46,7 +46,7 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Array:
     if -1 in given and known and x.size % known == 0:
         given = tuple(x.size // known if n == -1 else n for n in given)
     if -1 in given or math.prod(given) != x.size:
-        raise ShapeError(f"reshape: {x.type} has {x.size} elements, {given} has {known}")
+        raise ShapeError(f"reshape: {x.type} has {x.size} elements, {given} has {known}; -1 stands for one extent")
     return reshaped(x, given)
 
 
@@ -55,7 +55,9 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Array:
     x = array("permute_dims", x)
     order = tuple(one_axis("permute_dims", a, x.ndim) for a in axes)
     if sorted(order) != list(range(x.ndim)):
-        raise ShapeError(f"permute_dims: {tuple(axes)} does not name each axis of {x.type} once")
+        raise ShapeError(
+            f"permute_dims: {tuple(axes)} does not name each axis of {x.type} once; give 0 to {x.ndim - 1} in another order"
+        )
     return transpose(x, order)
 
 
@@ -105,7 +107,7 @@ def squeeze(x: Any, /, axis: Axis = None) -> Array:
     axes = tuple(a for a, n in enumerate(x.shape) if n == 1) if axis is None else many_axes("squeeze", axis, x.ndim)
     for a in axes:
         if x.shape[a] != 1:
-            raise ShapeError(f"squeeze: axis {a} of {x.type} has extent {x.shape[a]}, not 1")
+            raise ShapeError(f"squeeze: axis {a} of {x.type} has extent {x.shape[a]}, not 1; index or reduce it")
     return without_axes(x, axes)
 
 
@@ -144,7 +146,9 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Array:
         raise ShapeError("stack takes at least one array")
     xs = promoted("stack", *arrays)
     if len({x.shape for x in xs}) > 1:
-        raise ShapeError(f"stack takes arrays of one shape, got {', '.join(str(x.type) for x in xs)}")
+        raise ShapeError(
+            f"stack takes arrays of one shape, got {', '.join(str(x.type) for x in xs)}; concat joins along an axis"
+        )
     at = one_axis("stack", axis, xs[0].ndim + 1)
     return concatenate(*(with_axes(x, (at,)) for x in xs), axis=at)
 
@@ -175,7 +179,9 @@ def split(x: Any, sections: int | Sequence[int], /, *, axis: int = 0) -> list[Ar
     n = x.shape[at]
     if isinstance(sections, int):
         if sections < 1 or n % sections:
-            raise ShapeError(f"split: axis {at} of {x.type} has extent {n}, which {sections} does not divide")
+            raise ShapeError(
+                f"split: axis {at} of {x.type} has extent {n}, not divided by {sections}; give the places to cut at"
+            )
         places = [n // sections * i for i in range(1, sections)]
     else:
         places = list(sections)

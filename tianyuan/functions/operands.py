@@ -11,7 +11,7 @@ import numpy as np
 
 from tianyuan.array import Array, NotAnOperand
 from tianyuan.eager import from_numpy, scalar
-from tianyuan.errors import ArrayTypeError, ShapeError
+from tianyuan.errors import ArrayTypeError, NumberRangeError, ShapeError
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.linear import broadcast_to
 from tianyuan.types import DEFAULT_FLOAT, ArrayType, DType, bool_, float64, promote, weak_type
@@ -42,7 +42,9 @@ def checked_number(who: str, value: Any, dtype: DType) -> Any:
         low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
         high = (1 << (dtype.bits - (dtype.kind == "i"))) - 1
         if not low <= value <= high:
-            raise OverflowError(f"{who}: {value} does not fit {dtype}")
+            raise NumberRangeError(
+                f"{who}: {value} does not fit {dtype}, which holds {low} to {high}; convert the array first"
+            )
     return value
 
 
@@ -91,7 +93,8 @@ def broadcast_shapes(who: str, *shapes: Ints) -> Ints:
         wide = {n for n in sides if n != 1}
         if len(wide) > 1:
             listed = " and ".join(str(list(s)) for s in shapes)
-            raise ShapeError(f"{who}: shapes {listed} do not broadcast; reshape one, or add axes with [:, None]")
+            repair = "axes are aligned at the right; reshape one, or add an axis with [:, None]"
+            raise ShapeError(f"{who}: shapes {listed} do not broadcast: {repair}")
         result.append(wide.pop() if wide else 1)
     return tuple(result)
 
@@ -153,7 +156,7 @@ _KINDS = {
 def check_kind(who: str, x: Array, kinds: str) -> None:
     """ArrayTypeError unless the array's kind is among ``kinds``."""
     if x.dtype.kind not in kinds:
-        raise ArrayTypeError(f"{who} takes {', '.join(_KINDS[k] for k in kinds)}, got {x.type}")
+        raise ArrayTypeError(f"{who} takes {', '.join(_KINDS[k] for k in kinds)}, got {x.type}; convert it with astype")
 
 
 # ---- axes
@@ -187,10 +190,17 @@ def checked_shape(who: str, shape: Any) -> Ints:
     try:
         found = tuple(operator.index(n) for n in given)
     except TypeError:
-        raise ArrayTypeError(f"{who}: a shape is made of ints, got {shape!r}; static sizes cannot be traced") from None
+        raise ArrayTypeError(f"{who}: a shape is made of Python ints, got {_listed(given)}; {_STATIC}") from None
     if any(n < 0 for n in found):
         raise ShapeError(f"{who}: extents must not be negative, got {found}")
     return found
+
+
+_STATIC = "a shape cannot depend on traced values: make the argument static (static_argnums), or take it from x.shape"
+
+
+def _listed(sizes: Sequence[Any]) -> str:
+    return f"({', '.join(f'a traced {n.type.strong}' if isinstance(n, Array) else repr(n) for n in sizes)})"
 
 
 def in_f32(x: Array) -> Array:

@@ -54,7 +54,7 @@ def _extreme(name: str, prim: Callable[..., Array], x: Any, axis: Axis, keepdims
     check_kind(name, x, "biuf")
     axes = many_axes(name, axis, x.ndim)
     if builtins.any(x.shape[a] == 0 for a in axes):
-        raise ShapeError(f"{name} of no elements: {x.type} over axes {axes}")
+        raise ShapeError(f"{name} of no elements: {x.type} over axes {axes}; there is no value that would be right")
     return _kept(prim(x, axes), axes, keepdims)
 
 

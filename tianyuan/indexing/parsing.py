@@ -77,7 +77,8 @@ class Plan:
 
 def plan(index: Any, shape: Ints, checked: bool = True) -> Plan:
     """The plan of an index expression. ``checked``: a Python integer out of bounds raises now."""
-    given = [m for i in _items(index) for m in _unmasked(i, shape)]
+    items = _items(index)
+    given = [m for k, i in enumerate(items) for m in _unmasked(i, _masked_sizes(items, k, shape))]
     entries: list[Span | Point | Places] = []
     layout: list[int | None] = []
     places: list[int] = []  # how many axes of the layout came before each index
@@ -105,6 +106,23 @@ def _items(index: Any) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)  # pyright: ignore[reportUnknownVariableType]
 
 
+def _masked_sizes(items: Sequence[Any], k: int, shape: Ints) -> Ints:
+    """The sizes of the axes that a mask at place k of the items covers, and of those behind them."""
+    before, after = items[:k], items[k + 1 :]
+    if any(i is Ellipsis for i in before):
+        behind = sum(map(_axes_of, (items[k], *after)))
+        return shape[max(len(shape) - behind, 0) :]
+    return shape[sum(map(_axes_of, before)) :]
+
+
+def _axes_of(item: Any) -> int:
+    """How many axes an index covers; an ellipsis counts as none."""
+    if item is None or item is Ellipsis:
+        return 0
+    given: Any = np.asarray(item) if isinstance(item, list) else item
+    return given.ndim if isinstance(given, Array | np.ndarray) and given.dtype.kind == "b" else 1
+
+
 def _unmasked(item: Any, shape: Ints) -> list[Any]:
     """An index that is no mask, as an int, slice, None, Ellipsis or integer Array; a mask as one for each axis."""
     if item is None or item is Ellipsis or isinstance(item, slice):
@@ -113,6 +131,7 @@ def _unmasked(item: Any, shape: Ints) -> list[Any]:
         return [int(item)]  # pyright: ignore[reportUnknownArgumentType]
     value = as_index(item)
     if value.dtype.kind == "b":
+        _check_mask(value, shape)
         return [from_numpy(i) for i in _nonzero(value, shape)]
     if value.dtype.kind not in "iu":
         raise ArrayTypeError(
@@ -120,6 +139,14 @@ def _unmasked(item: Any, shape: Ints) -> list[Any]:
             "convert it with astype"
         )
     return [value]
+
+
+def _check_mask(mask: Array, sizes: Ints) -> None:
+    covered = sizes[: mask.ndim]
+    if mask.ndim and mask.shape != covered:
+        raise ShapeError(
+            f"a mask has the shape of the axes it selects from: expected bool{list(covered)}, got {mask.type}"
+        )
 
 
 def as_index(value: Any) -> Array:
@@ -150,7 +177,9 @@ def _filled(items: list[Any], shape: Ints) -> list[Any]:
         raise ShapeError("an index expression has at most one ellipsis (...)")
     used = sum(i is not None and i is not Ellipsis for i in items)
     if used > len(shape):
-        raise ShapeError(f"too many indices: an array of shape {shape} has {len(shape)} axes, got {used}")
+        raise ShapeError(
+            f"too many indices: an array of shape {shape} has {len(shape)} axes, got {used}; None adds an axis"
+        )
     k = dots[0] if dots else len(items)
     return [*items[:k], *([slice(None)] * (len(shape) - used)), *items[k + 1 :]]
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from tianyuan.array import METHODS, Array
 from tianyuan.eager import scalar
-from tianyuan.errors import ArrayTypeError
+from tianyuan.errors import ArrayTypeError, NumberRangeError, ShapeError
 from tianyuan.indexing.parsing import Places, Plan, Point, Span, plan
 from tianyuan.indexing.reading import read
 from tianyuan.indexing.vectors import READING, WRITING, checked_mode, default_fill, vectors, wrapped
@@ -124,15 +124,22 @@ def value_like(x: Array, value: Any, who: str) -> Array:
     if isinstance(value, int) and x.dtype.kind in "iu":
         bounds = np.iinfo(x.dtype.numpy)
         if not bounds.min <= value <= bounds.max:
-            raise OverflowError(f"{who}: {value} does not fit {x.dtype}")
+            raise NumberRangeError(f"{who}: {value} does not fit {x.dtype}")
     return scalar(value, x.dtype)
+
+
+def _as_selected(op: str, x: Array, given: Array, shape: tuple[int, ...]) -> Array:
+    try:
+        return broadcast_to(given, shape)
+    except ShapeError as error:
+        raise ShapeError(f"at[].{op}: the index selects {list(shape)} of {x.type}; {error}") from None
 
 
 def write(x: Array, p: Plan, op: str, values: Any, mode: str) -> Array:
     """x with updates at what a plan selects; ``mode`` as of scatter."""
     given = value_like(x, values, f"at[].{op}")
     components, positions, axes, window = _components(p)
-    updates = _arranged(broadcast_to(given, p.result), p, window)
+    updates = _arranged(_as_selected(op, x, given, p.result), p, window)
     collapsed = [a for a in range(x.ndim) if a not in window]
     sizes = [_length(p, a) if a in window else 1 for a in range(x.ndim)]
     at = vectors(components, positions)

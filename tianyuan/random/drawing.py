@@ -55,7 +55,7 @@ def float_dtype(who: str, dtype: Any) -> DType:
     """A real floating dtype; ArrayTypeError naming the sampler."""
     kind = as_dtype(dtype)
     if kind.kind != "f":
-        raise ArrayTypeError(f"{who} takes a floating dtype, got {kind}")
+        raise ArrayTypeError(f"{who} takes a floating dtype, got {kind}; for integers use randint")
     return kind
 
 
@@ -98,4 +98,6 @@ def parameter(who: str, value: Any, dtype: DType, shape: Sequence[int]) -> Array
     try:
         return broadcast_to(converted, shape)
     except ShapeError:
-        raise ShapeError(f"{who}: a parameter of {given.type} does not broadcast to {tuple(shape)}") from None
+        raise ShapeError(
+            f"{who}: a parameter of {given.type} does not broadcast to {tuple(shape)}; axes are aligned at the right"
+        ) from None

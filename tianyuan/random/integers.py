@@ -54,7 +54,7 @@ def _between(key: Array, shape: tuple[int, ...], low: Array, high: Array, dtype:
 def _bound(value: Any) -> Array:
     given = as_array(value)
     if given.dtype.kind not in "iu":
-        raise ArrayTypeError(f"randint takes integers as bounds, got {given.type}")
+        raise ArrayTypeError(f"randint takes integers as bounds, got {given.type.strong}; for floats use uniform")
     return scalar(value, given.dtype) if isinstance(value, int) else convert(given, given.dtype)
 
 

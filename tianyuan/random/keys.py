@@ -25,7 +25,7 @@ def key(seed: Any) -> Array:
     """The key of a seed, an integer (wrapped to 64 bits)."""
     given = _literal(as_array(seed), seed)
     if given.dtype.kind not in "iu" or given.shape:
-        raise ArrayTypeError(f"key takes one integer as its seed, got {given.type}; for many keys split one")
+        raise ArrayTypeError(f"key takes one integer as its seed, got {given.type.strong}; for many keys split one")
     low = convert(given, uint32)
     if given.dtype.bits < 64:
         return key_from_words(scalar(0, uint32), low)

@@ -117,7 +117,8 @@ def _chosen(key: Array, count: int, shape: Sequence[int], replace: bool, p: Any)
         return full(0, DEFAULT_INT, shape)
     if count < (1 if replace else number):
         raise ShapeError(
-            f"choice: {number} elements cannot be drawn from {count}" + (" without replacement" * (not replace))
+            f"choice: {number} elements cannot be drawn from {count}"
+            + " without replacement; ask for fewer" * (not replace)
         )
     if p is None:
         return randint(key, shape, 0, count) if replace else _first(permutation(key, count), shape)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from attrs import frozen
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.eager import from_numpy, scalar
-from tianyuan.errors import ArrayTypeError
+from tianyuan.errors import ArrayTypeError, NumberRangeError
 from tianyuan.types import weak_type
 
 
@@ -28,25 +30,62 @@ def as_array(value: Any) -> Array:
     if isinstance(value, np.ndarray | np.generic):
         return from_numpy(np.asarray(value))
     if not is_array_like(value):
-        raise ArrayTypeError(f"expected an array or a number, got {type(value).__name__}: {value!r}")
+        raise ArrayTypeError(f"expected an array or a number, got {described(value)}")
     kind = weak_type(value)
     if kind.dtype.kind == "i" and not -(2**63) <= value < 2**63:
-        raise OverflowError(f"{value} does not fit int64")
+        raise NumberRangeError(f"{value} does not fit int64")
     made = scalar(value, kind.dtype, kind.weak)
     return Array(made.type, made.owner, made.address, made.device_name)
 
 
-def flat_arrays(values: Any, who: str, what: str) -> tuple[list[Array], tree.Structure]:
+def flat_arrays(values: Any, who: str, what: str | Callable[[str], str]) -> tuple[list[Array], tree.Structure]:
     """The leaves of a tree as arrays; ArrayTypeError names the path of a leaf that is none."""
     leaves, shape = tree.flatten(values)
     try:
         return [x if isinstance(x, Array) else as_array(x) for x in leaves], shape
     except ArrayTypeError:
         path, bad = next((p, x) for p, x in tree.flatten_with_path(values)[0] if not is_array_like(x))
+        where = what(path) if callable(what) else what + path
+        given = name_of(bad) if callable(bad) else repr(bad)
+        repair = (
+            "return arrays only" if "result" in where else "make it static (jit's static_argnums), or close over it"
+        )
         raise ArrayTypeError(
-            f"{who}: {what}{path} must be an array or a number, got {type(bad).__name__} {bad!r}; "
-            "mark it static or keep it out of the arguments"
+            f"{who}: {where} must be an array or a number, got the {type(bad).__name__} {given}; {repair}"
         ) from None
+
+
+def described(value: Any) -> str:
+    """What a value is, for messages: the type of an array, a Python number, a container."""
+    if isinstance(value, Array):
+        weak = {"i": "int", "f": "float", "c": "complex number", "b": "bool"}
+        return f"the Python {weak[value.dtype.kind]}" if value.type.weak and not value.shape else str(value.type)
+    if isinstance(value, int | float | complex):
+        return f"the Python {type(value).__name__} {value!r}"
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def called(who: str, fun: Callable[..., Any], args: Sequence[Any], kwargs: Any = MappingProxyType({})) -> Any:
+    """``fun(*args, **kwargs)``; ArrayTypeError where that is no function of such arguments."""
+    try:
+        return fun(*args, **kwargs)
+    except TypeError as error:
+        trace = error.__traceback__
+        if isinstance(error, ArrayTypeError) or trace is None or trace.tb_next is not None:
+            raise  # from inside the function
+        if not callable(fun):
+            raise ArrayTypeError(f"{who} takes functions, got {described(fun)}") from None
+        given = f"{len(args) + len(kwargs)} argument{'s' if len(args) + len(kwargs) != 1 else ''}"
+        names = ", ".join(parameter_names(fun))
+        raise ArrayTypeError(f"{who} calls {name_of(fun)}({names}) with {given}, which it does not take") from None
+
+
+def path_in_call(fun: Callable[..., Any], path: str) -> str:
+    """A path into ``(args, kwargs)`` as an argument's: ``[0][1]['w']`` is ``argument 1 (params)['w']``."""
+    found = re.match(r"\[0\]\[(\d+)\](.*)", path, re.DOTALL)
+    if found is not None:
+        return argument_name(fun, int(found[1])) + found[2]
+    return f"argument {path.removeprefix('[1]')}"
 
 
 def name_of(fun: Callable[..., Any]) -> str:
@@ -73,7 +112,9 @@ def checked_argnums(who: str, argnums: int | Sequence[int], count: int) -> tuple
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in wanted:
         if not -count <= n < count:
-            raise ArrayTypeError(f"{who}: argnums names argument {n}, but the call has {count} positional ones")
+            raise ArrayTypeError(
+                f"{who}: argnums names argument {n}, but the call has {count} positional ones, 0 to {count - 1}"
+            )
     return tuple(n % count for n in wanted)
 
 
@@ -105,7 +146,9 @@ class FlatFunction:
 
 def _pair(out: Any, name: str) -> tuple[Any, Any]:
     if not (isinstance(out, tuple) and len(out) == 2):  # pyright: ignore[reportUnknownArgumentType]
-        raise ArrayTypeError(f"{name}: with has_aux=True the function returns (value, aux), got {type(out).__name__}")
+        raise ArrayTypeError(
+            f"{name}: with has_aux=True the function returns a pair (value, aux), got {described(out)}"
+        )
     return out  # pyright: ignore
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import fields
 
-from tianyuan.array import Array
+from tianyuan.array import REPAIRS, Array
 from tianyuan.core import Interpreter, Prim, current, interpreting
 from tianyuan.eager import user_source
 from tianyuan.errors import ConcretizationError
@@ -37,11 +37,11 @@ class Batched(Array):
         self.literal = False
         self.device_name = value.device_name
 
-    def known(self) -> Array:
+    def known(self, need: str = "array") -> Array:
         """A batched value is many values."""
         raise ConcretizationError(
-            f"Python asked at {user_source()} for the value of a vmapped {self.type}, which differs from entry "
-            "to entry; use ty.where, ty.cond or ty.while_loop"
+            f"Python asked at {user_source()} for the {need} of a vmapped {self.type}, which differs from entry "
+            f"to entry; {REPAIRS[need]}"
         )
 
 

@@ -24,6 +24,7 @@ from tianyuan.transforms.arguments import (
     argument_name,
     as_array,
     checked_argnums,
+    described,
     flat_arrays,
     flat_function,
     name_of,
@@ -61,7 +62,7 @@ def value_and_grad(
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         nums = checked_argnums("grad", argnums, len(args))
         flat, primals = flat_function("grad", fun, args, kwargs, nums, has_aux)
-        _check_inputs(fun, args, nums, holomorphic, allow_int)
+        _check_inputs("grad", fun, args, nums, holomorphic, allow_int)
         outs, linear = linearize_flat(flat, primals, [differentiable(x.type) for x in primals])
         one = _seed(fun, outs, flat.box[0], holomorphic)
         cts = iter(linear.transpose([one]))
@@ -91,31 +92,46 @@ def grad(
     return gradient
 
 
-def _check_inputs(fun: Fun, args: Sequence[Any], nums: Sequence[int], holomorphic: bool, allow_int: bool) -> None:
+def _check_inputs(
+    who: str, fun: Fun, args: Sequence[Any], nums: Sequence[int], holomorphic: bool, allow_int: bool
+) -> None:
     for n in nums:
         for path, leaf in tree.flatten_with_path(args[n])[0]:
             kind = as_array(leaf).dtype.kind
-            where = f"grad of {name_of(fun)}: {argument_name(fun, n)}{path}"
+            where = f"{who} of {name_of(fun)}: {argument_name(fun, n)}{path}"
             if kind not in "fc" and not allow_int:
+                also = ", or pass allow_int=True" if who == "grad" else ""
                 raise ArrayTypeError(
-                    f"{where} is {as_array(leaf).type}; gradients are taken with respect to floats: "
-                    "convert it, choose other argnums, or pass allow_int=True"
+                    f"{where} must be a float, got {described(leaf)}; convert it, or choose other argnums{also}"
                 )
             if holomorphic != (kind == "c") and not (allow_int and kind not in "fc"):
                 wanted = "complex with holomorphic=True" if holomorphic else "real without holomorphic=True"
-                raise ArrayTypeError(f"{where} must be {wanted}, got {as_array(leaf).type}")
+                raise ArrayTypeError(f"{where} must be {wanted}, got {described(leaf)}")
 
 
 def _seed(fun: Fun, outs: Sequence[Array], shape: tree.Structure, holomorphic: bool) -> Array:
     if shape != tree.LEAF or outs[0].shape:
-        got = ", ".join(str(x.type) for x in outs)
         raise ArrayTypeError(
-            f"grad takes a function that returns one number; {name_of(fun)} returned {got}: "
-            "reduce it (sum, mean), or use jacrev or vjp; auxiliary results go with has_aux=True"
+            f"grad takes a function that returns one number, f32[] for example, but {name_of(fun)} returned "
+            f"{_returned(outs, shape)}"
         )
     if outs[0].dtype.kind != ("c" if holomorphic else "f"):
-        raise ArrayTypeError(f"grad takes a function that returns a float, {name_of(fun)} returned {outs[0].type}")
+        wanted = "complex number" if holomorphic else "real float"
+        raise ArrayTypeError(
+            f"grad takes a function that returns a {wanted}, but {name_of(fun)} returned {outs[0].type}, along which "
+            "there is no derivative; return the float it is made of, or convert it"
+        )
     return scalar(1.0, outs[0].dtype)
+
+
+def _returned(outs: Sequence[Array], shape: tree.Structure) -> str:
+    """What a loss that is not one number is instead, and the repair."""
+    if not outs:
+        return "None; is a return missing?"
+    if shape == tree.LEAF:
+        return f"{outs[0].type}; reduce it with ty.sum or ty.mean, or use jacrev or vjp"
+    types = tree.unflatten(shape, [str(x.type) for x in outs])
+    return f"{str(types).replace(chr(39), '')}; return (loss, the rest) with has_aux=True, or use jacrev"
 
 
 def jvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -124,7 +140,10 @@ def jvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool
     ``tangents`` has the structure, shapes and dtypes of ``primals``. Raises ArrayTypeError naming the leaf.
     """
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
-        raise ArrayTypeError("jvp takes tuples: jvp(fun, (x, y), (dx, dy))")
+        raise ArrayTypeError(
+            f"jvp takes a tuple of primals and one of tangents, got {described(primals)} and {described(tangents)}; "
+            "write jvp(fun, (x,), (dx,))"
+        )
     flat, arrays = flat_function("jvp", fun, primals, {}, tuple(range(len(primals))), has_aux)
     given = matched_tangents("jvp", "tangent", arrays, flat.structure, tuple(tangents))
     outs, out_tangents = jvp_flat(flat, arrays, given)
@@ -140,7 +159,7 @@ def matched_tangents(
     """Flat tangents checked against the primals they belong to; None for integers."""
     flat, got = flat_arrays(tangents, who, what)
     if got != structure:
-        raise TreeError(f"{who}: the {what}s have structure {got}, expected {structure}")
+        raise TreeError(f"{who}: {tree.difference(structure, got, what)}; {what}s have the structure of their primals")
     paths = tree.paths(tangents)
     return [_matched(who, f"{what}{p}", x, t) for p, x, t in zip(paths, primals, flat, strict=True)]
 
@@ -151,8 +170,12 @@ def _matched(who: str, what: str, primal: Array, tangent: Array) -> Array | None
     if tangent.type.weak and not tangent.shape:
         tangent = convert(tangent, primal.dtype)
     if tangent.type.strong != primal.type.strong:
-        raise ArrayTypeError(f"{who}: {what} must be {primal.type.strong} like its primal, got {tangent.type}")
+        raise ArrayTypeError(f"{who}: {what} must be {primal.type.strong} like its primal, {_got(tangent)}")
     return tangent
+
+
+def _got(tangent: Array) -> str:
+    return f"got {described(tangent)}; make it with ty.ones_like or astype"
 
 
 def linearize(fun: Fun, *primals: Any, has_aux: bool = False) -> Any:
@@ -226,7 +249,7 @@ def jacfwd(fun: Fun, argnums: int | Sequence[int] = 0, has_aux: bool = False) ->
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         nums = checked_argnums("jacfwd", argnums, len(args))
         flat, primals = flat_function("jacfwd", fun, args, kwargs, nums, has_aux)
-        _check_inputs(fun, args, nums, any(x.dtype.kind == "c" for x in primals), False)
+        _check_inputs("jacfwd", fun, args, nums, any(x.dtype.kind == "c" for x in primals), False)
 
         def push(*tangents: Array) -> list[Array]:
             outs, out_tangents = jvp_flat(flat, primals, tangents)
@@ -247,7 +270,7 @@ def jacrev(fun: Fun, argnums: int | Sequence[int] = 0, has_aux: bool = False) ->
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         nums = checked_argnums("jacrev", argnums, len(args))
         flat, primals = flat_function("jacrev", fun, args, kwargs, nums, has_aux)
-        _check_inputs(fun, args, nums, any(x.dtype.kind == "c" for x in primals), False)
+        _check_inputs("jacrev", fun, args, nums, any(x.dtype.kind == "c" for x in primals), False)
         outs, linear = linearize_flat(flat, primals, [True] * len(primals))
 
         def pull(*cts: Array) -> list[Array]:

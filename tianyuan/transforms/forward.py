@@ -30,9 +30,9 @@ class Dual(Array):
         self.literal = False
         self.device_name = primal.device_name
 
-    def known(self) -> Array:
+    def known(self, need: str = "array") -> Array:
         """The value of the primal."""
-        return self.primal.known()
+        return self.primal.known(need)
 
 
 class Forward(Interpreter):

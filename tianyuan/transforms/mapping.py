@@ -10,7 +10,7 @@ from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.linear import broadcast, moveaxis
-from tianyuan.transforms.arguments import flat_arrays, name_of
+from tianyuan.transforms.arguments import described, flat_arrays, name_of, path_in_call
 from tianyuan.transforms.batching import batch_flat, named_axis
 
 Fun = Callable[..., Any]
@@ -31,7 +31,7 @@ def vmap(
 
     @functools.wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        values, shape = flat_arrays((args, kwargs), "vmap", "argument ")
+        values, shape = flat_arrays((args, kwargs), f"vmap of {name_of(fun)}", lambda path: path_in_call(fun, path))
         dims = _in_dims(fun, in_axes, args, kwargs, values)
         size = _size(fun, args, kwargs, values, dims, axis_size)
         box: list[tree.Structure] = []
@@ -55,9 +55,10 @@ def _in_dims(fun: Fun, in_axes: Any, args: Any, kwargs: Any, values: Sequence[Ar
     prefix = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)  # pyright: ignore
     if len(prefix) != len(args):  # pyright: ignore
         raise ShapeError(
-            f"vmap of {name_of(fun)}: in_axes has {len(prefix)} entries, the call has {len(args)} arguments"  # pyright: ignore
+            f"vmap of {name_of(fun)}: in_axes {prefix} has {len(prefix)} entries, the call has {len(args)} "  # pyright: ignore
+            "positional arguments; give an axis or None for each"
         )
-    axes: list[Any] = tree.broadcast_prefix(prefix, tuple(args), "vmap's in_axes")
+    axes: list[Any] = tree.broadcast_prefix(prefix, tuple(args), f"vmap of {name_of(fun)}: in_axes")
     axes += [0] * (len(values) - len(axes))
     paths = tree.paths((args, kwargs))
     return [_axis(fun, a, x, p) for a, x, p in zip(axes, values, paths, strict=True)]
@@ -67,9 +68,16 @@ def _axis(fun: Fun, axis: Any, value: Array, path: str) -> int | None:
     if axis is None:
         return None
     if not isinstance(axis, int):
-        raise ArrayTypeError(f"vmap of {name_of(fun)}: an axis is an int or None, got {axis!r}")
+        raise ArrayTypeError(
+            f"vmap of {name_of(fun)}: the axis of {path_in_call(fun, path)} must be an int or None, got {axis!r}; "
+            "a name goes in axis_name"
+        )
     if not -value.ndim <= axis < value.ndim:
-        raise ShapeError(f"vmap of {name_of(fun)}: argument {path} is {value.type} and has no axis {axis} to map over")
+        repair = f"its axes are 0 to {value.ndim - 1}" if value.shape else "pass None for it in in_axes"
+        raise ShapeError(
+            f"vmap of {name_of(fun)}: {path_in_call(fun, path)} has no axis {axis} to map over, it is "
+            f"{described(value)}; {repair}"
+        )
     return axis % value.ndim
 
 
@@ -78,15 +86,19 @@ def _size(
 ) -> int:
     sizes = [(x.shape[d], i) for i, (x, d) in enumerate(zip(values, dims, strict=True)) if d is not None]
     if not sizes and given is None:
-        raise ShapeError(f"vmap of {name_of(fun)}: no argument is mapped; pass axis_size")
+        raise ShapeError(f"vmap of {name_of(fun)}: no argument is mapped, in_axes is None for all; pass axis_size")
     size = sizes[0][0] if given is None else given
     for n, i in sizes:
         if n != size:
             paths = tree.paths((args, kwargs))
-            first = f"argument {paths[sizes[0][1]]}" if given is None else "axis_size"
+            first = "axis_size is"
+            if given is None:
+                k = sizes[0][1]
+                first = f"{path_in_call(fun, paths[k])} is {values[k].type}, along axis {dims[k]} of size"
             raise ShapeError(
-                f"vmap of {name_of(fun)}: mapped axes must have one size; {first} has {size}, "
-                f"argument {paths[i]} has {n}"
+                f"vmap of {name_of(fun)}: mapped axes must have one size, but {first} {size}, "
+                f"and {path_in_call(fun, paths[i])} is {values[i].type}, along axis {dims[i]} of size {n}; "
+                "pass None in in_axes for what all entries share"
             )
     return size
 
@@ -98,11 +110,16 @@ def _out_dims(out_axes: Any, shape: tree.Structure, outs: Sequence[Array]) -> li
 def _place(value: Array, dim: int | None, wanted: Any, size: int, fun: Fun) -> Array:
     if wanted is None:
         if dim is not None:
-            raise ShapeError(f"vmap of {name_of(fun)}: out_axes is None, but the result differs between entries")
+            raise ShapeError(
+                f"vmap of {name_of(fun)}: out_axes is None, but the result {value.type.drop((dim,))} differs from "
+                "entry to entry; "
+                "give the axis to stack it along, or reduce it over the entries (axis_name and ty.psum)"
+            )
         return value
     ndim = value.ndim + (dim is None)
     if not isinstance(wanted, int) or not -ndim <= wanted < ndim:
-        raise ShapeError(f"vmap of {name_of(fun)}: a result with {ndim} axes has no axis {wanted!r}")
+        there = f"a result has {ndim} axes with it, 0 to {ndim - 1}"
+        raise ShapeError(f"vmap of {name_of(fun)}: out_axes puts the new axis at {wanted!r}, but {there}")
     if dim is None:
         kept = [a for a in range(ndim) if a != wanted % ndim]
         shape = list(value.shape)

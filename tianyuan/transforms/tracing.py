@@ -13,11 +13,12 @@ from typing import Any
 
 from attrs import frozen
 
-from tianyuan.array import Array
+from tianyuan.array import REPAIRS, Array
 from tianyuan.core import Interpreter, Prim, current, interpreting
 from tianyuan.eager import leaked, literal_of, user_source
 from tianyuan.errors import ConcretizationError
-from tianyuan.program import Atom, Eqn, Program, Source, Var, renumber, verify
+from tianyuan.program import Atom, Eqn, Program, Var, renumber, verify
+from tianyuan.sources import Source
 from tianyuan.types import ArrayType
 
 
@@ -35,12 +36,12 @@ class Staged(Array):
         self.literal = False
         self.device_name = "cpu"
 
-    def known(self) -> Array:
+    def known(self, need: str = "array") -> Array:
         """A traced value has no value yet."""
         made = f", made at {self.source}" if self.source else ""
         raise ConcretizationError(
-            f"Python asked at {user_source()} for the value of a traced {self.type}{made}; under jit and inside "
-            "loops and branches use ty.where, ty.cond or ty.while_loop, or pass the argument as static"
+            f"Python asked at {user_source()} for the {need} of a traced {self.type.strong}{made}, which has no value "
+            f"under jit and inside loops and branches; {REPAIRS[need]}"
         )
 
 

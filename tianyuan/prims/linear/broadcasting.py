@@ -140,7 +140,8 @@ def broadcast_to(x: Array, shape: Sequence[int]) -> Array:
     ahead = len(shape) - x.ndim
     fits = ahead >= 0 and all(n in (1, m) for n, m in zip(x.shape, shape[ahead:], strict=True))
     if not fits:
-        raise ShapeError(f"{x.type} does not broadcast to {shape}")
+        repair = "axes are aligned at the right, and only those of size 1 are repeated"
+        raise ShapeError(f"{x.type} does not broadcast to {shape}: {repair}")
     dims = tuple(a for a, n in enumerate(x.shape, ahead) if n == shape[a])
     return broadcast(reshape(x, tuple(shape[d] for d in dims)), shape, dims)
 

@@ -278,7 +278,8 @@ class Concatenate(Prim):
             if t.dtype != first.dtype:
                 raise ArrayTypeError(f"concatenate takes equal dtypes, got {first} and {t} (argument {i + 1})")
             if t.ndim != first.ndim or t.drop((self.axis,)).shape != first.drop((self.axis,)).shape:
-                raise ShapeError(f"concatenate along axis {self.axis} does not fit {first} and {t} (argument {i + 1})")
+                found = f"along axis {self.axis} does not fit {first} and {t} (argument {i + 1})"
+                raise ShapeError(f"concatenate {found}; the other axes must be equal")
         extent = sum(t.shape[self.axis] for t in args)
         return (first.with_shape((*first.shape[: self.axis], extent, *first.shape[self.axis + 1 :])),)
 
