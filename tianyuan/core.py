@@ -106,6 +106,12 @@ class Prim:
         return tuple(results) if self.multiple else results[0]
 
 
+def at_most_one_linear(prim: Prim, *args: Any) -> None:
+    """NoRuleError if several arguments of a product are ``Undef``."""
+    if sum(isinstance(a, Undef) for a in args) > 1:
+        raise NoRuleError(f"{prim.name} is linear in one argument at a time, not in two together")
+
+
 def missing(prim: Prim, rule: str, verb: str) -> NoRuleError:
     """The error for a rule that a primitive lacks."""
     return NoRuleError(f"{prim.name} has no {rule}, so it cannot be {verb}")

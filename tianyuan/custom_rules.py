@@ -21,6 +21,7 @@ from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Rewriting, Undef, current, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
 from tianyuan.prims.conversion import convert
+from tianyuan.prims.creation import zeros
 from tianyuan.prims.linear import reduce_sum
 from tianyuan.program import Eqn, Program, evaluate
 from tianyuan.transforms.arguments import argument_name, described, flat_arrays, name_of
@@ -381,18 +382,49 @@ def _key(owner: Any, fixed: Sequence[Any]) -> Any:
 
 
 class _Custom:
-    """Common to both decorators: positional arguments, static ones among them."""
+    """A function that carries derivative rules of the user's; see ``custom_jvp`` and ``custom_vjp``."""
 
     __name__: str
+    fun: Fun
+    rule: Fun | None = None
+    fwd: Fun | None = None
+    bwd: Fun | None = None
+    missing = ""  # how to give the rule that the decorator promises
 
     def __init__(self, fun: Fun, nondiff_argnums: Sequence[int] = ()) -> None:
         functools.update_wrapper(self, fun)  # pyright: ignore[reportArgumentType]
-        self.fun = fun
+        if isinstance(fun, _Custom):  # one decorator on the other: the function keeps its rules
+            self.rule, self.fwd, self.bwd = fun.rule, fun.fwd, fun.bwd
+            nondiff_argnums = tuple(nondiff_argnums) or fun.nondiff_argnums
+        self.fun = fun.fun if isinstance(fun, _Custom) else fun
         self.nondiff_argnums = tuple(nondiff_argnums)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         bound: Any = self
         return self if instance is None else functools.partial(bound, instance)
+
+    def defjvp(self, rule: Fun) -> Fun:
+        """Set the forward rule; returns it, so that it can be used as a decorator."""
+        self.rule = rule
+        return rule
+
+    def defvjp(self, fwd: Fun, bwd: Fun) -> None:
+        """Set the reverse rules."""
+        self.fwd, self.bwd = fwd, bwd
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        name = name_of(self.fun)
+        reverse = self.fwd is not None and self.bwd is not None
+        if self.rule is None and not reverse:
+            raise NoRuleError(f"{name} has no derivative rule yet; define it with {self.missing.format(name)}")
+        fixed, free = self._split(self._positional(args, kwargs))
+        arrays, shape = flat_arrays(free, name, "argument ")
+        flat = _FlatCall(self, name, fixed, shape, tuple(x.type for x in arrays))
+        forward = None if self.rule is None else flat.forward
+        save, pull = (flat.save, flat.pull) if reverse else (None, None)
+        call = CustomCall(name, flat.call, forward, save, pull, lambda: flat.out.size, _key(self, fixed))
+        outs = current().custom(call, arrays)
+        return tree.unflatten(flat.out, outs)
 
     def _positional(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs:
@@ -405,7 +437,8 @@ class _Custom:
         fixed = [args[n] for n in self.nondiff_argnums]
         return fixed, tuple(a for n, a in enumerate(args) if n not in self.nondiff_argnums)
 
-    def _with(self, fixed: Sequence[Any], free: Sequence[Any]) -> list[Any]:
+    def joined(self, fixed: Sequence[Any], free: Sequence[Any]) -> list[Any]:
+        """All positional arguments, from the static and the other ones."""
         rest = iter(free)
         static = dict(zip(self.nondiff_argnums, fixed, strict=True))
         return [static[n] if n in static else next(rest) for n in range(len(fixed) + len(free))]
@@ -415,43 +448,97 @@ class custom_jvp(_Custom):
     """A function whose forward derivative the user gives (and by transposition the reverse one).
 
     ``f.defjvp(rule)``: ``rule(*nondiff, primals, tangents) -> (value, tangent)``, linear in the tangents.
+    With ``f.defvjp(fwd, bwd)`` (see ``custom_vjp``) as well, reverse mode uses those.
     """
 
-    rule: Fun | None = None
+    missing = "@{0}.defjvp"
 
-    def defjvp(self, rule: Fun) -> Fun:
-        """Set the rule; returns it, so that it can be used as a decorator."""
-        self.rule = rule
-        return rule
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        name = name_of(self.fun)
-        if self.rule is None:
-            raise NoRuleError(f"{name} has no derivative rule yet; define one with @{name}.defjvp")
-        rule = self.rule
-        fixed, free = self._split(self._positional(args, kwargs))
-        arrays, shape = flat_arrays(free, name, "argument ")
-        box: list[tree.Structure] = []
+class custom_vjp(_Custom):
+    """A function whose reverse derivative the user gives.
 
-        def fun(*xs: Array) -> list[Array]:
-            flat, out = flat_arrays(self.fun(*self._with(fixed, tree.unflatten(shape, xs))), name, "the result")
-            box[:] = [out]
-            return flat
+    ``f.defvjp(fwd, bwd)``: ``fwd(*args) -> (value, residuals)``; ``bwd(*nondiff, residuals, ct) -> cotangents``,
+    a tuple with one entry per argument (None is zero). With ``f.defjvp(rule)`` (see ``custom_jvp``) as well,
+    it has a forward mode.
+    """
 
-        def forward(*xs: Array) -> list[Array]:
-            n = len(xs) // 2
-            pair = rule(*fixed, tree.unflatten(shape, xs[:n]), tree.unflatten(shape, xs[n:]))
-            value, tangent = _pair(pair, f"the jvp rule of {name} must return (value, tangent)")
-            flat, out = flat_arrays(value, name, "the result")
-            derivative, got = flat_arrays(tangent, name, "the tangent")
-            _check_tangents(name, flat, out, derivative, got)
-            box[:] = [out]
-            return [*flat, *derivative]
+    missing = "{0}.defvjp(fwd, bwd)"
 
-        outs = current().custom(
-            CustomCall(name, fun, forward, None, None, lambda: box[0].size, _key(self, fixed)), arrays
-        )
-        return tree.unflatten(box[0], outs)
+
+class _FlatCall:
+    """The functions of one call of a custom function, over flat arrays."""
+
+    def __init__(
+        self, owner: _Custom, name: str, fixed: list[Any], shape: tree.Structure, types: tuple[ArrayType, ...]
+    ) -> None:
+        self.owner, self.name, self.fixed, self.shape, self.types = owner, name, fixed, shape, types
+        self.out = self.residual_shape = tree.LEAF
+
+    def _args(self, xs: Sequence[Array]) -> list[Any]:
+        return self.owner.joined(self.fixed, tree.unflatten(self.shape, xs))
+
+    def call(self, *xs: Array) -> list[Array]:
+        flat, self.out = flat_arrays(self.owner.fun(*self._args(xs)), self.name, "the result")
+        return flat
+
+    def forward(self, *xs: Array) -> list[Array]:
+        rule, n = self.owner.rule, len(xs) // 2
+        assert rule is not None
+        given = rule(*self.fixed, tree.unflatten(self.shape, xs[:n]), tree.unflatten(self.shape, xs[n:]))
+        value, tangent = _pair(given, f"the jvp rule of {self.name} must return (value, tangent)")
+        flat, self.out = flat_arrays(value, self.name, "the result")
+        derivative, got = flat_arrays(tangent, self.name, "the tangent")
+        _check_tangents(self.name, flat, self.out, derivative, got)
+        return [*flat, *derivative]
+
+    def save(self, *xs: Array) -> list[Array]:
+        assert self.owner.fwd is not None
+        given = self.owner.fwd(*self._args(xs))
+        value, residuals = _pair(given, f"the fwd rule of {self.name} must return (value, residuals)")
+        flat, self.out = flat_arrays(value, self.name, "the result")
+        saved, self.residual_shape = flat_arrays(residuals, self.name, "the residuals")
+        return [*flat, *saved]
+
+    def pull(self, *xs: Array) -> list[Array]:
+        assert self.owner.bwd is not None
+        n = self.residual_shape.size
+        residuals, ct = tree.unflatten(self.residual_shape, xs[:n]), tree.unflatten(self.out, xs[n:])
+        return self._cotangents(self.owner.bwd(*self.fixed, residuals, ct))
+
+    def _cotangents(self, given: Any) -> list[Array]:
+        """One array for each of the function's arrays, in its type."""
+        count = len(self.shape.children)
+        if not isinstance(given, tuple | list) or len(given) != count:  # pyright: ignore
+            ending = "s, one for each argument" if count > 1 else ": write (ct,)"
+            got = described(given) if not isinstance(given, tuple | list) else f"{len(given)}"  # pyright: ignore
+            raise TreeError(f"the bwd rule of {self.name} must return a tuple of {count} cotangent{ending}; got {got}")
+        types, flat = iter(self.types), list[Array]()
+        for n, (part, child) in enumerate(zip(given, self.shape.children, strict=True)):  # pyright: ignore
+            own = [next(types) for _ in range(child.size)]
+            flat += [zeros(t.strong) for t in own] if part is None else self._like_argument(n, part, child, own)
+        return flat
+
+    def _like_argument(self, n: int, part: Any, child: tree.Structure, types: Sequence[ArrayType]) -> list[Array]:
+        """The leaves of the cotangent of argument n, which has its structure and types."""
+        free = [k for k in range(n + len(self.fixed) + 1) if k not in self.owner.nondiff_argnums]
+        what = f"the cotangent of {argument_name(self.owner.fun, free[n])}"
+        arrays, got = flat_arrays(part, f"the bwd rule of {self.name}", what)
+        if got != child:
+            raise TreeError(f"the bwd rule of {self.name}: {tree.difference(child, got, what)}, like the argument")
+        paths = tree.paths(part)
+        return [self._fitted(f"{what}{path}", x, t) for path, x, t in zip(paths, arrays, types, strict=True)]
+
+    def _fitted(self, what: str, x: Array, type: ArrayType) -> Array:
+        if not differentiable(type):
+            return zeros(type.strong)
+        if type.weak or (x.type.weak and not x.shape):
+            x = convert(x, type.dtype)  # a Python number takes the dtype of what it meets
+        if x.type.strong != type.strong:
+            raise ArrayTypeError(
+                f"the bwd rule of {self.name}: {what} must be {type.strong} like the argument, got {x.type}; "
+                "broadcast, reduce or convert it"
+            )
+        return x
 
 
 def _pair(value: Any, rule: str) -> tuple[Any, Any]:
@@ -470,105 +557,6 @@ def _check_tangents(name: str, flat: list[Array], shape: Any, derivative: list[A
                 f"the jvp rule of {name}: tangent{path} must be {x.type.strong} like the value, got {described(t)}; "
                 "do not reduce or convert it"
             )
-
-
-class custom_vjp(_Custom):
-    """A function whose reverse derivative the user gives.
-
-    ``f.defvjp(fwd, bwd)``: ``fwd(*args) -> (value, residuals)``; ``bwd(*nondiff, residuals, ct) -> cotangents``,
-    a tuple with one entry per argument (None is zero).
-    """
-
-    fwd: Fun | None = None
-    bwd: Fun | None = None
-
-    def defvjp(self, fwd: Fun, bwd: Fun) -> None:
-        """Set the rules."""
-        self.fwd, self.bwd = fwd, bwd
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        name = name_of(self.fun)
-        if self.fwd is None or self.bwd is None:
-            raise NoRuleError(f"{name} has no derivative rules yet; define them with {name}.defvjp(fwd, bwd)")
-        fixed, free = self._split(self._positional(args, kwargs))
-        arrays, shape = flat_arrays(free, name, "argument ")
-        flat = _FlatVjp(self, name, fixed, shape, self.fwd, self.bwd, [a.type for a in arrays])
-        results = lambda: flat.out.size  # noqa: E731
-        call = CustomCall(name, flat.call, None, flat.save, flat.pull, results, _key(self, fixed))
-        outs = current().custom(call, arrays)
-        return tree.unflatten(flat.out, outs)
-
-
-class _FlatVjp:
-    """The functions of one call of a custom_vjp function, over flat arrays."""
-
-    def __init__(
-        self,
-        owner: custom_vjp,
-        name: str,
-        fixed: list[Any],
-        shape: tree.Structure,
-        fwd: Fun,
-        bwd: Fun,
-        types: Sequence[ArrayType],
-    ) -> None:
-        self.types = types
-        self.owner, self.name, self.fixed, self.shape = owner, name, fixed, shape
-        self.fwd, self.bwd = fwd, bwd
-        self.out = self.residual_shape = tree.LEAF
-
-    def _args(self, xs: Sequence[Array]) -> list[Any]:
-        return self.owner._with(self.fixed, tree.unflatten(self.shape, xs))  # pyright: ignore[reportPrivateUsage]
-
-    def call(self, *xs: Array) -> list[Array]:
-        flat, self.out = flat_arrays(self.owner.fun(*self._args(xs)), self.name, "the result")
-        return flat
-
-    def save(self, *xs: Array) -> list[Array]:
-        value, residuals = _pair(
-            self.fwd(*self._args(xs)), f"the fwd rule of {self.name} must return (value, residuals)"
-        )
-        flat, self.out = flat_arrays(value, self.name, "the result")
-        saved, self.residual_shape = flat_arrays(residuals, self.name, "the residuals")
-        return [*flat, *saved]
-
-    def pull(self, *xs: Array) -> list[Array]:
-        n = self.residual_shape.size
-        residuals, ct = tree.unflatten(self.residual_shape, xs[:n]), tree.unflatten(self.out, xs[n:])
-        given = self.bwd(*self.fixed, residuals, ct)
-        return self._cotangents(given)
-
-    def _cotangents(self, given: Any) -> list[Array]:
-        count = len(self.shape.children)
-        if not isinstance(given, tuple | list) or len(given) != count:  # pyright: ignore
-            ending = "s, one for each argument" if count > 1 else ": write (ct,)"
-            got = described(given) if not isinstance(given, tuple | list) else f"{len(given)}"  # pyright: ignore
-            raise TreeError(f"the bwd rule of {self.name} must return a tuple of {count} cotangent{ending}; got {got}")
-        flat: list[Any] = []
-        for n, (part, child) in enumerate(zip(given, self.shape.children, strict=True)):  # pyright: ignore
-            start = len(flat)
-            flat += [None] * child.size if part is None else self._like_argument(n, part, child, start)
-        return flat
-
-    def _like_argument(self, n: int, part: Any, child: tree.Structure, start: int) -> list[Array]:
-        """The leaves of the cotangent of argument n, which has its structure and types."""
-        free = [k for k in range(n + len(self.fixed) + 1) if k not in self.owner.nondiff_argnums]
-        what = f"the cotangent of {argument_name(self.owner.fun, free[n])}"
-        arrays, got = flat_arrays(part, f"the bwd rule of {self.name}", what)
-        if got != child:
-            raise TreeError(f"the bwd rule of {self.name}: {tree.difference(child, got, what)}, like the argument")
-        whole = zip(tree.paths(part), arrays, self.types[start:], strict=False)
-        return [self._fitted(f"{what}{path}", x, t) for path, x, t in whole]
-
-    def _fitted(self, what: str, x: Array, type: ArrayType) -> Array:
-        if (type.weak or (x.type.weak and not x.shape)) and differentiable(type):
-            x = convert(x, type.dtype)  # a Python number takes the dtype of what it meets
-        if x.type.strong != type.strong and differentiable(type):
-            raise ArrayTypeError(
-                f"the bwd rule of {self.name}: {what} must be {type.strong} like the argument, got {x.type}; "
-                "broadcast, reduce or convert it"
-            )
-        return x
 
 
 @primitive

@@ -10,7 +10,7 @@ from typing import Any
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, Undef, primitive, type_of
+from tianyuan.core import Prim, Undef, at_most_one_linear, primitive, type_of
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.linear import broadcast, moveaxis, transpose
 from tianyuan.prims.linear.axes import kept
@@ -97,6 +97,7 @@ class DotGeneral(Prim):
 
     def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
         """The cotangent of the operand that is linear."""
+        at_most_one_linear(self, a, b)
         return (self._of_a(cts, a, b), None) if isinstance(a, Undef) else (None, self._of_b(cts, a, b))
 
     def _of_a(self, ct: Array, a: Any, b: Array) -> Array:

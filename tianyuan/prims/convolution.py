@@ -24,7 +24,7 @@ import numpy as np
 from tianyuan import lowering
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, Undef, primitive, type_of
+from tianyuan.core import Prim, Undef, at_most_one_linear, primitive, type_of
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.prims.creation import zeros
 from tianyuan.prims.linear import moveaxis, reshape
@@ -133,6 +133,7 @@ class Convolution(Prim):
 
     def transpose(self, cts: Any, *args: Any) -> tuple[Any, ...]:
         """The form seen from the linear operand."""
+        at_most_one_linear(self, *args)
         i = 0 if isinstance(args[0], Undef) else 1
         values = {self.result: cts, self.operands[1 - i]: args[1 - i]}
         given = self._seen(self.operands[i], type_of(args[i]).shape, values)

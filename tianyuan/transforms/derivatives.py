@@ -14,7 +14,7 @@ from typing import Any
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.eager import scalar
-from tianyuan.errors import ArrayTypeError, TreeError
+from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import iota, zeros
 from tianyuan.prims.linear import reshape, slice_axis
@@ -31,7 +31,8 @@ from tianyuan.transforms.arguments import (
 )
 from tianyuan.transforms.forward import differentiable, instantiate, jvp_flat
 from tianyuan.transforms.mapping import vmap
-from tianyuan.transforms.reverse import linearize_flat
+from tianyuan.transforms.reverse import backward, linearize_flat
+from tianyuan.transforms.tracing import trace
 from tianyuan.types import DEFAULT_INT, ArrayType, as_dtype
 
 Fun = Callable[..., Any]
@@ -53,8 +54,9 @@ def value_and_grad(
 ) -> Fun:
     """A function that returns ``(fun(x), gradient)``, the gradient with respect to the arguments ``argnums``.
 
-    ``fun`` returns one real number (0-d float), or ``(number, aux)`` with ``has_aux``. With ``holomorphic``
-    it maps complex to complex. Integer arguments are refused unless ``allow_int`` (their gradient is zeros).
+    ``fun`` returns one real number (0-d float), or ``(number, aux)`` with ``has_aux``. The gradient with respect to
+    a complex z = a + bi is df/da - i df/db. With ``holomorphic`` ``fun`` maps complex to complex. Integer arguments
+    are refused unless ``allow_int`` (their gradient is zeros).
     Raises ArrayTypeError naming the argument.
     """
 
@@ -104,9 +106,8 @@ def _check_inputs(
                 raise ArrayTypeError(
                     f"{where} must be a float, got {described(leaf)}; convert it, or choose other argnums{also}"
                 )
-            if holomorphic != (kind == "c") and not (allow_int and kind not in "fc"):
-                wanted = "complex with holomorphic=True" if holomorphic else "real without holomorphic=True"
-                raise ArrayTypeError(f"{where} must be {wanted}, got {described(leaf)}")
+            if holomorphic and kind != "c":
+                raise ArrayTypeError(f"{where} must be complex with holomorphic=True, got {described(leaf)}")
 
 
 def _seed(fun: Fun, outs: Sequence[Array], shape: tree.Structure, holomorphic: bool) -> Array:
@@ -116,12 +117,17 @@ def _seed(fun: Fun, outs: Sequence[Array], shape: tree.Structure, holomorphic: b
             f"{_returned(outs, shape)}"
         )
     if outs[0].dtype.kind != ("c" if holomorphic else "f"):
-        wanted = "complex number" if holomorphic else "real float"
-        raise ArrayTypeError(
-            f"grad takes a function that returns a {wanted}, but {name_of(fun)} returned {outs[0].type}, along which "
-            "there is no derivative; return the float it is made of, or convert it"
-        )
+        raise ArrayTypeError(_not_differentiable(fun, outs[0], holomorphic))
     return scalar(1.0, outs[0].dtype)
+
+
+def _not_differentiable(fun: Fun, out: Array, holomorphic: bool) -> str:
+    """What is wrong with a number that is no float (or, if holomorphic, no complex number), and the repair."""
+    wanted = "complex number with holomorphic=True" if holomorphic else "real float"
+    got = f"grad takes a function that returns a {wanted}, but {name_of(fun)} returned {out.type}"
+    if out.dtype.kind == "c":
+        return f"{got}; take ty.real or ty.abs of it, or pass holomorphic=True"
+    return f"{got}, along which there is no derivative; return the float it is made of, or convert it"
 
 
 def _returned(outs: Sequence[Array], shape: tree.Structure) -> str:
@@ -310,13 +316,21 @@ def hvp(fun: Fun, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 def linear_transpose(fun: Fun, *primals: Any) -> Fun:
     """The transpose of a linear function: a function from a cotangent of the result to a tuple of cotangents.
 
-    ``primals`` give structure, shapes and dtypes only (anything with ``shape`` and ``dtype``). Where ``fun`` is not
-    linear, the result is the transpose of its derivative at 0.
+    ``primals`` give structure, shapes and dtypes only (anything with ``shape`` and ``dtype``). Terms that do not
+    depend on them are left out. Raises NoRuleError, naming the operation, where ``fun`` is not linear.
     """
     points = tree.map(lambda x: zeros(_type_of(x)), tuple(primals))
+    flat, arrays = flat_function("linear_transpose", fun, points, {}, tuple(range(len(primals))))
+    traced = trace(flat, [x.type for x in arrays])
+    shape, outs = flat.box[0], [zeros(t.strong) for t in traced.program.out_types]
 
     def transposed(cotangent: Any) -> Any:
-        return vjp(fun, *points)[1](cotangent)
+        cts = matched_tangents("linear_transpose", "cotangent", outs, shape, cotangent)
+        try:
+            given = backward(traced.program, len(arrays), traced.closed, cts)
+        except NoRuleError as error:
+            raise NoRuleError(f"linear_transpose: {name_of(fun)} is not linear: {error}") from None
+        return tree.unflatten(flat.structure, [settled(ct, x.type) for ct, x in zip(given, arrays, strict=True)])
 
     return transposed
 

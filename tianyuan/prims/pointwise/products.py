@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tianyuan.array import Array
-from tianyuan.core import Rewriting, Undef, primitive
+from tianyuan.core import Rewriting, Undef, at_most_one_linear, primitive
 from tianyuan.errors import NoRuleError
 from tianyuan.lowering import Scalars
 from tianyuan.prims.pointwise.base import (
@@ -72,6 +72,7 @@ class Mul(Pointwise):
 
     def transpose(self, cts: Any, a: Any, b: Any) -> tuple[Any, ...]:
         """The cotangent of the linear factor: ct times the other one."""
+        at_most_one_linear(self, a, b)
         if isinstance(a, Undef):
             return gathered(scale(cts, b), a), None
         return None, gathered(scale(cts, a), b)
