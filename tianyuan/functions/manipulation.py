@@ -56,7 +56,8 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Array:
     order = tuple(one_axis("permute_dims", a, x.ndim) for a in axes)
     if sorted(order) != list(range(x.ndim)):
         raise ShapeError(
-            f"permute_dims: {tuple(axes)} does not name each axis of {x.type} once; give 0 to {x.ndim - 1} in another order"
+            f"permute_dims: {tuple(axes)} does not name each axis of {x.type} once; "
+            f"give 0 to {x.ndim - 1} in another order"
         )
     return transpose(x, order)
 
