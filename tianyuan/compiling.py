@@ -203,6 +203,12 @@ class Jitted:
         """The Program recorded for these arguments (arrays closed over are its trailing params)."""
         return self._lookup(args, kwargs)[1].program
 
+    def param_names(self, *args: Any, **kwargs: Any) -> list[str]:
+        """The user's words for the program's params: arguments by path. Arrays closed over come behind them."""
+        rest = self._static.split(self.fun, args, kwargs)[1]
+        named = self._static.naming(self.fun)
+        return [re.sub(r"^argument \d+ \((\w+)\)", r"\1", named(path)) for path in tree.paths(rest)]
+
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """What will be compiled for these arguments."""
         return Lowered(self.trace(*args, **kwargs))
@@ -347,7 +353,12 @@ def eval_shape(fun: Fun, *args: Any, **kwargs: Any) -> Any:
     return tree.unflatten(traced.extra, traced.program.out_types)
 
 
-def show(fun: Fun, *args: Any, stage: str = "program", **kwargs: Any) -> str:
-    """``fun`` at these arguments as text: ``program``, ``kernels``, ``loops``, ``llvm`` or ``asm``."""
+def show(fun: Fun, *args: Any, stage: str = "program", sources: bool = False, **kwargs: Any) -> str:
+    """``fun`` at these arguments as text: ``program``, ``kernels``, ``loops``, ``llvm`` or ``asm``.
+
+    With ``sources`` the program says what its params are called, and beside its equations the lines they are from.
+    """
     jitted = fun if isinstance(fun, Jitted) else Jitted(fun, _Static((), ()), ())
+    if sources and stage == "program":
+        return jitted.trace(*args, **kwargs).text(sources=True, names=jitted.param_names(*args, **kwargs))
     return stage_text(jitted.trace(*args, **kwargs), stage)

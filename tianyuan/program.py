@@ -106,9 +106,14 @@ class Program:
     def __str__(self) -> str:
         return "\n".join(lines(self))
 
-    def text(self, sources: bool = False) -> str:
-        """The program's text, with the user's line behind each equation if asked."""
-        return "\n".join(lines(self, sources=sources))
+    def text(self, sources: bool = False, names: Sequence[str] = ()) -> str:
+        """The program's text. If asked, with the user's line behind the first equation made by it.
+
+        ``names`` are the user's words for the params. Both are comments: the text parses back.
+        """
+        head, *rest = lines(self, sources=sources)
+        known = [f"  ; {p}: {name}" for p, name in zip(self.params, names, strict=False)]
+        return "\n".join([head, *known, *rest])
 
     def __call__(self, *args: Any) -> tuple[Any, ...]:
         """Run on arrays under the current interpreter; results in order."""
@@ -177,9 +182,11 @@ def lines(program: Program, indent: str = "", sources: bool = False) -> Iterator
     """The program's text, line by line."""
     binders = ", ".join(f"{p}: {p.type}" for p in program.params)
     yield f"program ({binders}) -> ({', '.join(map(str, program.out_types))}) {{"
+    before: Source | None = None
     for eqn in program.eqns:
-        text = eqn_text(eqn, indent + "  ")
-        yield f"{indent}  {text}" + (f"  ; {eqn.source}" if sources and eqn.source else "")
+        note = f"  ; {eqn.source.name}  {eqn.source.text}" if sources and eqn.source and eqn.source != before else ""
+        before = eqn.source
+        yield f"{indent}  {eqn_text(eqn, indent + '  ')}{note}".rstrip()
     yield f"{indent}  return {', '.join(map(str, program.results))}".rstrip()
     yield indent + "}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from contextvars import ContextVar
 from types import FrameType
@@ -20,6 +21,16 @@ class Source:
     file: str
     line: int
     function: str
+
+    @property
+    def name(self) -> str:
+        """The file's own name and the line, short enough to stand beside a program's text."""
+        return f"{os.path.basename(self.file)}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The line itself; empty where it is not known."""
+        return linecache.getline(self.file, self.line).strip()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} ({self.function})"

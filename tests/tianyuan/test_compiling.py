@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,6 +109,23 @@ def test_stages_can_be_read() -> None:
     assert str(ty.parse_program(program)) == program
     for stage in ("kernels", "loops", "llvm", "asm"):
         assert ty.show(f, x, stage=stage)
+
+
+def test_sources_and_names() -> None:
+    """Params by the user's names, equations with the user's line once; comments, so the text parses back."""
+
+    def loss(w: Any, x: Any, count: int) -> Any:
+        hidden = ty.tanh(x @ w["first"])
+        return ty.sum(hidden) * count
+
+    f = ty.jit(loss, static_argnums=2)
+    shown = ty.show(f, {"first": ty.ones((3, 4))}, ty.ones((5, 3)), 2, sources=True)
+
+    assert "; %0: w['first']" in shown
+    assert "; %1: x" in shown
+    assert shown.count('hidden = ty.tanh(x @ w["first"])') == 1
+    assert "test_compiling.py:" in shown
+    assert ty.parse_program(shown) == f.trace({"first": ty.ones((3, 4))}, ty.ones((5, 3)), 2)
 
 
 def test_bad_arguments() -> None:
