@@ -49,7 +49,7 @@ def _bytes(x: Array) -> bytes:
 def _canonical(value: Any) -> Any:
     """NaNs (in complex numbers: NaN parts) as the quiet positive one."""
     if value.dtype.kind == "c":
-        parts = value.view(value.real.dtype)
+        parts = np.atleast_1d(value).view(value.real.dtype)
         return np.where(np.isnan(parts), np.array(np.nan, parts.dtype), parts)
     nan = np.array(float64.numpy.type("nan")).astype(value.dtype)
     wide = value.astype(np.float64) if value.dtype.itemsize == 2 else value
