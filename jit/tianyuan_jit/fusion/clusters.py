@@ -110,14 +110,11 @@ class Cluster:
         nodes, writes = _needed(self.nodes, self.writes)
         if self.contraction is not None:
             how, a, b, out = self.contraction
+            nodes, writes = _changed(nodes, writes, lambda s: _with_units(s, out.type.shape))
             return Contraction(how, (a, b), *_epilogue(nodes, writes, out))
         order = (*self.outer, *(self.folded or ()))
-        kernel = Fused(
-            tuple(self.domain[a] for a in order),
-            len(self.folded or ()),
-            tuple(_over(n, lambda s: tuple(s[a] for a in order)) for n in nodes),
-            tuple(evolve(w, view=evolve(w.view, strides=tuple(w.view.strides[a] for a in order))) for w in writes),
-        )
+        nodes, writes = _changed(nodes, writes, lambda s: tuple(s[a] for a in order))
+        kernel = Fused(tuple(self.domain[a] for a in order), len(self.folded or ()), tuple(nodes), tuple(writes))
         return collapsed(kernel)
 
 
@@ -137,6 +134,24 @@ def _epilogue(
         chosen = next(same, None)
         out = out if chosen is None else evolve(out, buffer=chosen.view.buffer)
     return out, tuple(nodes), tuple(writes)
+
+
+def _with_units(strides: Any, shape: Ints) -> Any:
+    """Strides over ``shape`` of those over the same without axes of extent 1; row-major ones stay so."""
+    given, step, result = list(strides), 1, list[Any]()
+    if len(given) == len(shape):
+        return strides
+    for n in reversed(shape):
+        stride = step if n == 1 else given.pop()
+        result.append(stride)
+        step = stride * n
+    return tuple(reversed(result))
+
+
+def _changed(nodes: Sequence[Node], writes: Sequence[Write], change: Any) -> tuple[list[Node], list[Write]]:
+    """Nodes and writes with their strides changed."""
+    after = [evolve(w, view=evolve(w.view, strides=change(w.view.strides))) for w in writes]
+    return [_over(n, change) for n in nodes], after
 
 
 def _over(node: Node, change: Any) -> Node:
@@ -192,8 +207,7 @@ def collapsed(kernel: Fused) -> Fused:
     return Fused(
         extents,
         sum(g[0] >= outer for g in groups),
-        tuple(_over(n, pick) for n in kernel.nodes),
-        tuple(evolve(w, view=evolve(w.view, strides=pick(w.view.strides))) for w in kernel.writes),
+        *map(tuple, _changed(kernel.nodes, kernel.writes, pick)),  # pyright: ignore[reportArgumentType]
     )
 
 

@@ -34,6 +34,7 @@ from tianyuan_jit.kernels import (
 )
 
 VIEWS = (lowering.Broadcast, lowering.Transpose, lowering.Slice, lowering.Reshape)
+RESHAPE = lowering.Reshape()
 LOOPS = (lowering.Scan, lowering.While, lowering.Branch, lowering.Call)
 LONG_ROW = 1 << 15  # elements a row may have for its consumers to be fused: a row is walked more than once
 TALL_COLUMN = 1 << 9
@@ -161,13 +162,14 @@ class _Walk:
     def contract(self, how: Any, args: Sequence[Value], type: ArrayType) -> Value:
         """A contraction, which its element-wise consumers may join."""
         a, b = (self.strided(x) if isinstance(how, lowering.Contract) else self.operand(x) for x in args)
-        cluster = Cluster(len(self.kernels), type.shape)
+        small = _squeezed(type)
+        cluster = Cluster(len(self.kernels), small.shape)
         self.kernels.append(cluster)
         out = Operand(self.buffer(type, cluster.index), type)
         cluster.contraction = (how, a, b, out)
-        member = Member(cluster, cluster.add(Tile(type.dtype)), type, cluster.full)
-        self.stored[cluster.index, member.node] = whole(out.buffer, type)
-        return member
+        member = Member(cluster, cluster.add(Tile(type.dtype)), small, cluster.full)
+        self.stored[cluster.index, member.node] = whole(out.buffer, small)
+        return self.shaped(member, type)
 
     # ---- element-wise
 
@@ -175,6 +177,8 @@ class _Walk:
         """Join the latest cluster that an argument comes from, or one over the same arrays, or begin one."""
         if not type.shape and all(not a.type.shape for a in args):
             return self.lazy(prim, args, type)
+        if (small := _squeezed(type)) is not type:
+            return self.shaped(self.pointwise(prim, [self.squeezed(a) for a in args], small), type)
         for cluster in self.candidates(args, type.shape):
             axes = self.placed(cluster, args, type.shape)
             if axes is not None:
@@ -354,6 +358,14 @@ class _Walk:
 
     # ---- views, pads, concatenations
 
+    def shaped(self, value: Value, type: ArrayType) -> Value:
+        """A value with axes of extent 1 more or less."""
+        return self.view(RESHAPE, value, type) if value.type.shape != type.shape else value
+
+    def squeezed(self, value: Value) -> Value:
+        """A value without axes of extent 1, so that it may meet others in a cluster whichever way it was shaped."""
+        return self.shaped(value, _squeezed(value.type))
+
     def view(self, how: Any, value: Value, type: ArrayType) -> Value:
         """A value under a view."""
         if isinstance(value, Lazy):
@@ -392,6 +404,9 @@ class _Walk:
 
     def write_into(self, value: Value, places: Leaf, after: int) -> None:
         """Store a value in part of a buffer, by a kernel behind the one of index ``after``."""
+        small = viewed(places, RESHAPE, _squeezed(places.type))
+        assert small is not None
+        value, places = self.squeezed(value), small
         member = value if isinstance(value, Member) else None
         if member is None or member.cluster.contraction is not None or member.cluster.index <= after:
             leaf = self.leaf(value)
@@ -405,8 +420,11 @@ class _Walk:
 
     def reduce(self, how: lowering.Reduce, value: Value, type: ArrayType) -> Value:
         """A Fold in the cluster that computes the argument, or in one that reads it."""
-        if not how.axes:
-            return value
+        if all(value.type.shape[a] == 1 for a in how.axes):
+            return self.shaped(value, type)  # every element is the only one of its sum
+        if (small := _squeezed(value.type)) is not value.type:
+            axes = _after_squeezing(how.axes, value.type.shape)
+            return self.shaped(self.reduce(evolve(how, axes=axes), self.squeezed(value), small.drop(axes)), type)
         if isinstance(value, Member) and self.may_fold(value.cluster, value, how.axes):
             member, axes = value, how.axes
         else:
@@ -477,6 +495,17 @@ def _sizes(cluster: Cluster, axes: Ints) -> int:
     for a in axes:
         size *= cluster.domain[a]
     return size
+
+
+def _squeezed(type: ArrayType) -> ArrayType:
+    """The type without axes of extent 1; as it is if it has none, or nothing else."""
+    shape = tuple(n for n in type.shape if n != 1)
+    return type.with_shape(shape) if shape and shape != type.shape else type
+
+
+def _after_squeezing(axes: Ints, shape: Ints) -> Ints:
+    """The axes of extents other than 1, numbered without those."""
+    return tuple(a - shape[:a].count(1) for a in axes if shape[a] != 1)
 
 
 def _adjacent(axes: Ints) -> bool:
