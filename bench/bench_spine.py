@@ -1,6 +1,6 @@
 """The figures of the first release against JAX and NumPy: training step, chain, products, rows, calls.
 
-    python -m bench.bench_spine [part of a name]
+    python -m bench.bench_spine [part of a name | --write]     # --write: all, and bench/results/spine.md
 
 Needs the ``bench`` extra. First-call time, peak memory and import time run in processes of their own.
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import tianyuan as ty
-from bench.comparison import compare
+from bench.comparison import Row, compare, table
 
 RNG = np.random.default_rng(0)
 
@@ -47,7 +48,7 @@ def chain(np_like: Any, sigmoid: Callable[[Any], Any]) -> Callable[[Any, Any], A
     return f
 
 
-def chains() -> Iterator[str]:
+def chains() -> Iterator[Row]:
     """The 12-op chain at three sizes."""
     ours = ty.jit(chain(ty, ty.special.expit))
     theirs = jax.jit(chain(jnp, jax.nn.sigmoid))
@@ -57,7 +58,7 @@ def chains() -> Iterator[str]:
         yield compare(f"chain of 12, {n:.0e}", partial(ours, a, b), {"jax": partial(ready, theirs, c, d)}, 2)
 
 
-def products() -> Iterator[str]:
+def products() -> Iterator[Row]:
     """f32 matrix products against OpenBLAS."""
     ours = ty.jit(lambda a, b: a @ b)
     for n in (256, 512, 1024):
@@ -66,7 +67,7 @@ def products() -> Iterator[str]:
         yield compare(f"matmul f32 {n}", partial(ours, a, b), {"numpy": partial(np.matmul, x, y)}, 2, 1e-2)
 
 
-def rows() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     """softmax and layer norm."""
     cases = [((2000, 128), (256, 1000)), ((256, 768), (4096, 768))]
     soft = (ty.jit(ty.nn.softmax), jax.jit(jax.nn.softmax))
@@ -83,7 +84,7 @@ def _jax_layer_norm(x: Any) -> Any:
     return centred * jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-5)
 
 
-def calls() -> Iterator[str]:
+def calls() -> Iterator[Row]:
     """A jitted call with two small arrays."""
     f, g = ty.jit(lambda x, y: x + y), jax.jit(lambda x, y: x + y)
     x = normal(16)
@@ -141,7 +142,7 @@ def _arguments(array: Any, tree: Any) -> list[Any]:
     return [p, zeros, zeros, array(np.float32(1)), array(x), array(y)]
 
 
-def steps() -> Iterator[str]:
+def steps() -> Iterator[Row]:
     """MLP 784-512-512-10, batch 128, one Adam step."""
     (f, a), (g, b) = our_step(), jax_step()
     a[0], b[0] = ty.tree.map(ty.asarray, START), jax.tree.map(jnp.asarray, START)
@@ -169,7 +170,7 @@ ty.jit(lambda x: ty.special.logsumexp(x @ x) + ty.sum(ty.sqrt(x) ** 0.5))(x)
 """
 
 
-def first_calls() -> Iterator[str]:
+def first_calls() -> Iterator[Row]:
     """First call of the step (trace, compile, run) in a fresh process, and the memory it adds.
 
     Once with an empty disk cache, so that our library of contractions is compiled too, as once a machine; and
@@ -181,17 +182,20 @@ def first_calls() -> Iterator[str]:
         t, _ = _process(FIRST.format(which="our"), TIANYUAN_CACHE_DIR=warm)
         again, _ = _process(FIRST.format(which="our"), TIANYUAN_CACHE_DIR=warm)
         u, n = _process(FIRST.format(which="jax"))
-    yield f"{'first call of the MLP step':34s} tianyuan {t:.2f} s (CPU)   jax {u:.2f} s, ratio {t / u:.2f}"
-    yield f"{'the same, first on this machine':34s} tianyuan {first:.2f} s (CPU)   jax {u:.2f} s, ratio {first / u:.2f}"
-    yield f"{'the same, in a second process':34s} tianyuan {again:.2f} s (CPU)   jax {u:.2f} s, ratio {again / u:.2f}"
-    yield f"{'memory added by the MLP step':34s} tianyuan {m:.0f} MiB   jax {n:.0f} MiB, ratio {m / n:.2f}"
+    yield Row("first call of the MLP step (CPU time)", t, (("jax", u, t / u),), "s")
+    yield Row("the same, first on this machine", first, (("jax", u, first / u),), "s")
+    yield Row("the same, in a second process", again, (("jax", u, again / u),), "s")
+    yield Row("memory added by the MLP step", m, (("jax", n, m / n),), "MiB")
 
 
-def imports() -> Iterator[str]:
-    """Import time, the best of five processes."""
+def imports() -> Iterator[Row]:
+    """Import time (wall), the best of five processes that find compiled bytecode, as every process but the first."""
     code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
-    for name in ("tianyuan", "jax", "numpy"):
-        yield f"{'import ' + name:34s} {min(_process(code.format(name))[0] for _ in range(5)):.3f} s"
+    with tempfile.TemporaryDirectory() as bytecode:
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": bytecode}
+        names = ("tianyuan", "jax", "numpy")
+        ours, *theirs = (min(_process(code.format(n), **compiled)[0] for _ in range(6)) for n in names)
+    yield Row("import", ours * 1e3, tuple((n, t * 1e3, ours / t) for n, t in zip(names[1:], theirs, strict=True)), "ms")
 
 
 def _process(code: str, **changes: str) -> list[float]:
@@ -200,13 +204,22 @@ def _process(code: str, **changes: str) -> list[float]:
     return [float(line) for line in done.stdout.split()]
 
 
+QUESTIONS = (imports, calls, chains, products, rows, steps, first_calls)
+PAGE = Path(__file__).parent / "results" / "spine.md"
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table, and write it if asked."""
     part = sys.argv[1] if len(sys.argv) > 1 else ""
-    for question in (imports, calls, chains, products, rows, steps, first_calls):
-        if part in question.__name__:
-            for line in question():
-                print(line, flush=True)
+    found: list[Row] = []
+    for question in QUESTIONS:
+        if part == "--write" or part in question.__name__:
+            for row in question():
+                print(row, flush=True)
+                found.append(row)
+    if part == "--write":
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(table(found, "python -m bench.bench_spine --write"))
 
 
 if __name__ == "__main__":

@@ -2,28 +2,83 @@
 
 from __future__ import annotations
 
+import datetime
+import os
+import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attrs import frozen
+
+import tianyuan as ty
+from tianyuan_jit.engine import isa
 
 Call = Callable[[], Any]
 
 
-def compare(title: str, ours: Call, peers: dict[str, Call], seconds: float = 1.0, tolerance: float = 1e-4) -> str:
-    """One line of the table: our median time, and ours / theirs for each peer. Raises where results differ."""
+@frozen
+class Row:
+    """One line of a table: our figure, and theirs with ours / theirs."""
+
+    title: str
+    ours: float
+    peers: tuple[tuple[str, float, float], ...]
+    unit: str = "us"
+
+    def number(self, value: float) -> str:
+        """A figure with its unit."""
+        return f"{value:.3g} {self.unit}" if value < 100 else f"{value:.0f} {self.unit}"
+
+    def __str__(self) -> str:
+        theirs = "  ".join(f"{n} {self.number(v)}, ratio {r:.2f}" for n, v, r in self.peers)
+        return f"{self.title:34s} tianyuan {self.number(self.ours):>12s}   {theirs}"
+
+    def cells(self) -> str:
+        """As a row of Markdown for each peer."""
+        start = f"| {self.title} | {self.number(self.ours)}"
+        return "\n".join(f"{start} | {n} | {self.number(v)} | {r:.2f} |" for n, v, r in self.peers)
+
+
+def compare(title: str, ours: Call, peers: dict[str, Call], seconds: float = 1.0, tolerance: float = 1e-4) -> Row:
+    """Our median time, and ours / theirs for each peer, in one interleaved run. Raises where results differ."""
     for name, call in peers.items():
         check(title, name, ours(), call(), tolerance)
     calls = {"tianyuan": ours, **peers}
     rounds = interleaved(list(calls.values()), seconds)
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     ratios = [statistics.median(r[0] / r[i] for r in rounds) for i in range(1, len(calls))]
-    shown = "  ".join(
-        f"{n} {m * 1e6:.1f} us, ratio {r:.2f}" for n, m, r in zip(peers, medians[1:], ratios, strict=True)
+    columns = zip(peers, medians[1:], ratios, strict=True)
+    return Row(title, medians[0] * 1e6, tuple((n, m * 1e6, r) for n, m, r in columns))
+
+
+def table(rows: Sequence[Row], command: str) -> str:
+    """A page: what was measured, how, and on what."""
+    return "\n".join(
+        [
+            f"Made by `{command}` on {datetime.date.today()}: {machine_facts()}.",
+            "",
+            "Ratios are medians of ours / theirs in interleaved runs; below 1, ours is faster (or smaller).",
+            "",
+            "| what | tianyuan | peer | its figure | ratio |",
+            "|---|---|---|---|---|",
+            *(r.cells() for r in rows),
+            "",
+        ]
     )
-    return f"{title:34s} tianyuan {medians[0] * 1e6:10.1f} us   {shown}"
+
+
+def machine_facts() -> str:
+    """The processor, its cores, the instruction set and threads in force, versions."""
+    text = Path("/proc/cpuinfo").read_text()
+    model = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "jax", "llvmlite"))
+    threads = f"{ty.config.num_threads} threads on {os.cpu_count()} cores"
+    return f"{model}, {threads}, {isa()}; Python {platform.python_version()}, {versions}"
 
 
 def check(title: str, name: str, ours: Any, theirs: Any, tolerance: float) -> None:

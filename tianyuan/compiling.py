@@ -23,7 +23,7 @@ from tianyuan.core import base, current
 from tianyuan.eager import check_alive
 from tianyuan.errors import ArrayTypeError
 from tianyuan.keys_in_use import check_program
-from tianyuan.machine import Executable, machine
+from tianyuan.machine import Executable, Memory, machine
 from tianyuan.passes import optimize
 from tianyuan.program import Program, evaluate
 from tianyuan.retracing import Call, History, TraceRecord
@@ -188,8 +188,7 @@ class Jitted:
     def _compile(self, entry: Entry, donated: tuple[bool, ...]) -> Executable:
         with self._lock:
             program = optimize(entry.program)
-            padded = (*donated, *([False] * len(entry.closed))) if donated else ()
-            made = machine(config.default_device).compile(program, padded)
+            made = machine(config.default_device).compile(program, _padded(donated, entry))
             return entry.executables.setdefault((config.default_device, donated), made)
 
     def _donated_leaves(self, args: Sequence[Any], arrays: Sequence[Array]) -> tuple[bool, ...]:
@@ -213,6 +212,12 @@ class Jitted:
         """What will be compiled for these arguments."""
         return Lowered(self.trace(*args, **kwargs))
 
+    def memory(self, *args: Any, **kwargs: Any) -> Memory:
+        """The bytes that a call with these arguments takes: parameters, results, temporaries, and their peak."""
+        arrays, entry = self._lookup(args, kwargs)
+        donated = self._donated_leaves(args, arrays) if self._donated else ()
+        return machine(config.default_device).memory(optimize(entry.program), _padded(donated, entry))
+
     def traces(self) -> list[TraceRecord]:
         """Every trace so far: the argument types it was made for, and why it was made."""
         return self._history.records()
@@ -223,6 +228,11 @@ class Jitted:
             self._entries.clear()
             self._direct.clear()
             self._history.clear()
+
+
+def _padded(donated: tuple[bool, ...], entry: Entry) -> tuple[bool, ...]:
+    """Which params are donated; arrays closed over never are."""
+    return (*donated, *([False] * len(entry.closed))) if donated else ()
 
 
 @frozen(eq=False)

@@ -31,12 +31,15 @@ class Evaluate(Interpreter):
 
     def process(self, prim: Prim, args: Sequence[Array]) -> Sequence[Array]:
         """Run now; errors found while running name the user's line."""
+        device = None
         for a in args:
             if type(a) is not Array:
                 raise leaked(a, prim)
             if a.owner is None:
                 check_alive(a)
-        device = _device(prim, args)
+            if not a.literal:
+                device = a.device_name if device is None else _common(prim, device, a.device_name)
+        device = device or config.default_device
         try:
             if _holds_programs(type(prim)):
                 return _compiled(prim, tuple([a.type for a in args]), device)(args)
@@ -66,11 +69,11 @@ def _compiled(prim: Prim, types: tuple[ArrayType, ...], device: str) -> Callable
     return machine(device).compile(OPTIMIZED["program"](Program(params, (Eqn(outs, prim, params),), outs)))
 
 
-def _device(prim: Prim, args: Sequence[Array]) -> str:
-    names = {a.device_name for a in args if not a.literal}
-    if len(names) > 1:
-        raise MachineError(f"{prim.name} got arrays of {' and '.join(sorted(names))}; move one with device_put")
-    return names.pop() if names else config.default_device
+def _common(prim: Prim, one: str, other: str) -> str:
+    """The device of two arrays."""
+    if one != other:
+        raise MachineError(f"{prim.name} got arrays of {one} and {other}; move one with device_put")
+    return one
 
 
 def check_alive(a: Array) -> None:

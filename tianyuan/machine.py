@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from attrs import frozen
 
 from tianyuan.array import Array
 from tianyuan.core import Prim
@@ -17,6 +18,24 @@ from tianyuan.types import ArrayType
 Executable = Callable[[Sequence[Array]], list[Array]]
 
 
+@frozen
+class Memory:
+    """Bytes that a call needs: for its parameters (arrays closed over among them), its results, temporaries.
+
+    Results that are (part of) a parameter, or take the place of a donated one, count nothing. Not counted are
+    code, and what a machine keeps from call to call, as room for packed panels of matrices.
+    """
+
+    parameters: int
+    results: int
+    arena: int
+
+    @property
+    def peak(self) -> int:
+        """All that exists at once."""
+        return self.parameters + self.results + self.arena
+
+
 class Machine(Protocol):
     """What a device can do. Errors found while running (a check that failed) are raised by the call."""
 
@@ -24,6 +43,10 @@ class Machine(Protocol):
 
     def compile(self, program: Program, donated: tuple[bool, ...] = ()) -> Executable:
         """A function from concrete arrays to concrete arrays that runs ``program``."""
+        ...
+
+    def memory(self, program: Program, donated: tuple[bool, ...] = ()) -> Memory:
+        """What a call of the compiled ``program`` takes."""
         ...
 
     def evaluate(self, prim: Prim, args: Sequence[Array], source: Source | None) -> list[Array]:

@@ -1,6 +1,7 @@
 """Where the temporaries of a fused program live: offsets in one block of memory, used again when dead.
 
 plan : FusedProgram -> Plan
+replaceable : FusedProgram, donated params -> params whose memory results may take
 """
 
 from __future__ import annotations
@@ -82,6 +83,37 @@ def _direct(program: FusedProgram) -> dict[int, int]:
         if whole and r.buffer not in found:
             found[r.buffer] = i
     return found
+
+
+def replaceable(program: FusedProgram, donated: Sequence[bool]) -> dict[int, int]:
+    """Results that may be written where a donated param lies: the param by the number of the result."""
+    wanted = {r.buffer for r in program.results}
+    free = [p for p, gone in enumerate(donated[: program.params]) if gone and p not in wanted]
+    found: dict[int, int] = {}
+    for buffer, i in _direct(program).items():
+        p = next((p for p in free if _may_replace(program, p, buffer)), None)
+        if p is not None:
+            free.remove(p)
+            found[i] = p
+    return found
+
+
+def _may_replace(program: FusedProgram, param: int, buffer: int) -> bool:
+    """Whether a param is read no more once the buffer is written, but by a map at the very places it writes."""
+    if program.buffers[param].nbytes != program.buffers[buffer].nbytes:
+        return False
+    last = max((i for i, k in enumerate(program.kernels) if param in touched(k)), default=-1)
+    first = min(i for i, k in enumerate(program.kernels) if buffer in touched(k))
+    return last < first or (last == first and _at_same_places(program, program.kernels[first], (param, buffer)))
+
+
+def _at_same_places(program: FusedProgram, kernel: Kernel, buffers: tuple[int, int]) -> bool:
+    """Whether a map reads and writes these buffers element by element."""
+    if not isinstance(kernel, Fused) or kernel.folded:
+        return False
+    views = [n.view for n in kernel.nodes if isinstance(n, Read)] + [w.view for w in kernel.writes]
+    places = {(v.offset, v.strides) for v in views if v.buffer in buffers}
+    return len(places) == 1 and len({program.buffers[b].dtype.itemsize for b in buffers}) == 1
 
 
 def _lifetimes(program: FusedProgram) -> tuple[dict[int, list[int]], dict[int, list[int]]]:

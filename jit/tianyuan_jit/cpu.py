@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from tianyuan import machine as machines
 from tianyuan.array import Array
 from tianyuan.core import Prim
 from tianyuan.errors import MachineError
 from tianyuan.program import Eqn, Program, Source, Var
 from tianyuan.types import ArrayType
 from tianyuan_jit import engine
+from tianyuan_jit.arena import plan, replaceable
 from tianyuan_jit.emission.program import emit_program
 from tianyuan_jit.executing import Executable
 from tianyuan_jit.fusion import fuse
@@ -39,16 +41,25 @@ class Cpu:
     def compile(self, program: Program, donated: tuple[bool, ...] = ()) -> Run:
         """A function from arrays to arrays that runs ``program``, for whatever instruction set is in force."""
         fused = fuse(program)
+        replaced = replaceable(fused, donated)
         made: dict[str, Executable] = {}
 
         def run(arrays: Sequence[Array]) -> list[Array]:
             isa = engine.isa()
             found = made.get(isa)
             if found is None:
-                found = made[isa] = Executable(fused, program.out_types, isa)
+                found = made[isa] = Executable(fused, program.out_types, isa, replaced=replaced)
             return found(arrays)
 
         return run
+
+    def memory(self, program: Program, donated: tuple[bool, ...] = ()) -> machines.Memory:
+        """What a call of the compiled ``program`` takes."""
+        fused = fuse(program)
+        given = replaceable(fused, donated)
+        own = [t for i, t in enumerate(program.out_types) if _is_new(fused, i) and i not in given]
+        params = sum(t.nbytes for t in fused.buffers[: fused.params])
+        return machines.Memory(params, sum(t.nbytes for t in own), plan(fused).size)
 
     def evaluate(self, prim: Prim, args: Sequence[Array], source: Source | None) -> list[Array]:
         """Run one primitive now."""
@@ -101,6 +112,11 @@ class Cpu:
             raise MachineError(f"show: no stage is called {stage!r}; there are program, kernels, loops, llvm, asm")
         text = emit_program(fused, engine.isa())
         return text if stage == "llvm" else engine.assembly(text, engine.isa())
+
+
+def _is_new(program: FusedProgram, result: int) -> bool:
+    """Whether a result has memory of its own, and is not (part of) a param."""
+    return program.results[result].buffer >= program.params
 
 
 def _single(prim: Prim, types: Sequence[ArrayType], out_types: Sequence[ArrayType]) -> Program:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from tianyuan_jit.emission.program import ENTRY, INTERRUPTED, emit_program, word
 from tianyuan_jit.emission.status import FIELDS, NO_FAILURE
 from tianyuan_jit.environment import take_interrupt
 from tianyuan_jit.kernels import Arg, FusedProgram, Kernel, Loop, Operand, Single
-from tianyuan_jit.memory import allocate
+from tianyuan_jit.memory import Block, allocate
 from tianyuan_jit.scalars import linked
 
 LIBRARIES = (scratch, threads, environment, linked)  # what compiled programs call: importing registers it
+NOTHING: Mapping[int, int] = {}
+ALONE = 2  # references to a block that one array holds: its own, and the one under count
 QUICK = 50_000  # bytes touched by a program without loops that runs while the GIL is held: about 10 us
 _HOST = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_void_p))
 
@@ -31,10 +34,17 @@ class Executable:
     """A compiled program. Any number of threads may call it at once."""
 
     def __init__(
-        self, program: FusedProgram, types: Sequence[ArrayType], isa: str, numbers: Sequence[int] = ()
+        self,
+        program: FusedProgram,
+        types: Sequence[ArrayType],
+        isa: str,
+        numbers: Sequence[int] = (),
+        replaced: Mapping[int, int] = NOTHING,
     ) -> None:
+        """``types`` of the results; ``numbers`` for the Args; ``replaced``: as ``arena.replaceable`` gives them."""
         self.program, self.types, self.numbers = program, tuple(types), tuple(numbers)
         self.offsets = [numbers[o.index] if isinstance(o := r.offset, Arg) else o for r in program.results]
+        self.replaced = replaced
         self.shared = {i: r for i, r in enumerate(program.results) if r.buffer < program.params}
         self.bytes = [t.nbytes for t in self.types]
         self.idle: list[_Call] = []
@@ -65,21 +75,28 @@ class Executable:
         for a in arrays:
             words[place] = a.address
             place += 1
-        owners: list[tuple[Any, int]] = []
-        for i, nbytes in enumerate(self.bytes):
-            owner, address = self._memory(i, nbytes, arrays)
+        results: list[Array] = []
+        for type, nbytes in zip(self.types, self.bytes, strict=True):
+            if self.shared or self.replaced:
+                owner, address = self._memory(len(results), nbytes, arrays)
+            else:
+                owner = allocate(nbytes)
+                address = owner.address
             words[place] = address
             place += 1
-            owners.append((owner, address))
+            results.append(Array(type, owner, address))
         if self.entry is not None:
             self._run(call, place)
         self.idle.append(call)
-        return [Array(t, owner, address) for t, (owner, address) in zip(self.types, owners, strict=True)]
+        return results
 
     def _memory(self, i: int, nbytes: int, arrays: Sequence[Array]) -> tuple[Any, int]:
-        """Where a result is: new memory, or (part of) a param that it is the same as."""
+        """Where a result is: new memory, that of a donated param, or (part of) a param that it is the same as."""
         part = self.shared.get(i)
         if part is None:
+            param = self.replaced.get(i)
+            if param is not None and _is_alone(arrays[param], arrays):
+                return arrays[param].owner, arrays[param].address
             block = allocate(nbytes)
             return block, block.address
         param = arrays[part.buffer]
@@ -109,6 +126,12 @@ class Executable:
             return MachineError(f"{how.message}{_at(self.program.sources[ordinal])}")
         error = out_of_bounds(value, axis, size)
         return type(error)(f"{error}{_at(self.program.sources[ordinal])}")
+
+
+def _is_alone(array: Array, arrays: Sequence[Array]) -> bool:
+    """Whether all of a block of memory is this array's and nobody else sees it: no view, no other argument."""
+    mine = type(array.owner) is Block and array.address == array.owner.address
+    return mine and sys.getrefcount(array.owner) == ALONE and sum(a.address == array.address for a in arrays) == 1
 
 
 class _Call:

@@ -101,7 +101,17 @@ def broadcast_shapes(who: str, *shapes: Ints) -> Ints:
 
 def together(who: str, *values: Any) -> list[Array]:
     """Promoted operands of one shape; 0-d ones stay 0-d among others, for element-wise primitives."""
+    if _alike(values):
+        return list(values)
     return spread(who, promoted(who, *values))
+
+
+def _alike(values: Sequence[Any]) -> bool:
+    """Whether these are arrays of one type that is not weak: most are, and looking is quick."""
+    first = values[0].type if isinstance(values[0], Array) else None
+    if first is None or first.weak:
+        return False
+    return all([isinstance(v, Array) and (v.type is first or v.type == first) for v in values[1:]])
 
 
 def spread(who: str, xs: Sequence[Array]) -> list[Array]:

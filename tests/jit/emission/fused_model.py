@@ -1,5 +1,8 @@
 """Fused kernels interpreted in NumPy: every node over the whole domain, every Fold in ORDER(16, 256)."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,5 +1,8 @@
 """Fused kernels to the bit against ``fused_model``: sizes around every boundary, strides, dtypes, machines, threads."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
