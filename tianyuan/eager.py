@@ -130,11 +130,15 @@ def to_numpy(array: Array) -> np.ndarray[Any, Any]:
 
 def scalar(value: Any, dtype: DType, weak: bool = False) -> Array:
     """A 0-d literal: a Python or NumPy number rounded once to ``dtype``; what is too large is infinite."""
-    number = np.asarray(value)
-    if dtype.kind in "fc" and dtype.bits < 128 and number.dtype != dtype.numpy:
-        with np.errstate(all="ignore"):
-            number = (_odd_single(number) if dtype == bfloat16 else number).astype(dtype.numpy)
-    return _literal(number.astype(dtype.numpy).tobytes(), ArrayType(dtype, (), weak))
+    return _literal(rounded(np.asarray(value), dtype).tobytes(), ArrayType(dtype, (), weak))
+
+
+def rounded(number: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    """NumPy values in ``dtype``; floats rounded once, what is too large is infinite."""
+    if number.dtype == dtype.numpy:
+        return number
+    with np.errstate(all="ignore"):
+        return (_odd_single(number) if dtype == bfloat16 else number).astype(dtype.numpy)
 
 
 def _odd_single(number: np.ndarray[Any, Any]) -> Any:

@@ -11,46 +11,68 @@ from tianyuan.functions.elementwise import digamma as digamma
 from tianyuan.functions.elementwise import erf as erf
 from tianyuan.functions.elementwise import erfc as erfc
 from tianyuan.functions.elementwise import erfinv as erfinv
-from tianyuan.functions.elementwise import isfinite, log1p, where
+from tianyuan.functions.elementwise import isfinite
 from tianyuan.functions.elementwise import lgamma as lgamma
-from tianyuan.functions.elementwise import log as log_of
-from tianyuan.functions.operands import Axis, check_kind, floating, floating_unary, in_f32, many_axes, together
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.linear import broadcast, expand_dims, reduce_sum
+from tianyuan.functions.operands import (
+    Axis,
+    broadcast_shapes,
+    check_kind,
+    floating,
+    floating_unary,
+    floats,
+    in_f32,
+    like,
+    many_axes,
+    rounded,
+)
+from tianyuan.prims.conversion import strong
+from tianyuan.prims.creation import full
+from tianyuan.prims.linear import broadcast, broadcast_to, expand_dims, reduce_sum
 from tianyuan.prims.pointwise import elementary
 from tianyuan.prims.pointwise.arithmetic import add, mul, neg
 from tianyuan.prims.pointwise.base import scale
+from tianyuan.prims.pointwise.comparison import eq, lt, select
 from tianyuan.prims.pointwise.products import div, sub
 from tianyuan.prims.reduction import reduce_max
-from tianyuan.transforms.arguments import as_array
 
+gammaln = lgamma
 expit = floating_unary("expit", elementary.logistic, "1 / (1 + exp -x).", kinds="f")
 
 
 def logit(x: Any, /) -> Array:
-    """log(x / (1 - x))."""
+    """log(x / (1 - x)), as log x - log1p(-x); 16-bit floats in f32."""
     x = floating("logit", x)
-    return sub(elementary.log(x), elementary.log1p(neg(x)))
+    wide = in_f32(x)
+    return rounded(sub(elementary.log(wide), elementary.log1p(neg(wide))), x)
 
 
 def xlogy(x: Any, y: Any, /) -> Array:
-    """x · log y, 0 where x = 0."""
-    a, b = together("xlogy", floating("xlogy", x), floating("xlogy", y))
-    zero = scalar(0, a.dtype)
-    return where(as_array(a) == zero, zero, mul(a, log_of(where(a == zero, scalar(1, a.dtype), b))))
+    """x · log y, 0 where x = 0; 16-bit floats in f32."""
+    return _times_log("xlogy", elementary.log, x, y, 1)
 
 
 def xlog1py(x: Any, y: Any, /) -> Array:
-    """x · log(1 + y), 0 where x = 0."""
-    a, b = together("xlog1py", floating("xlog1py", x), floating("xlog1py", y))
-    zero = scalar(0, a.dtype)
-    return where(a == zero, zero, mul(a, log1p(where(a == zero, zero, b))))
+    """x · log(1 + y), 0 where x = 0; 16-bit floats in f32."""
+    return _times_log("xlog1py", elementary.log1p, x, y, 0)
+
+
+def _times_log(who: str, log: Any, x: Any, y: Any, harmless: int) -> Array:
+    xs = floats(who, x, y)
+    a, b = map(in_f32, xs)
+    none = eq(a, like(0, a))
+    shape = broadcast_shapes(who, a.shape, b.shape)
+    if shape:
+        none, a, b = (broadcast_to(v, shape) for v in (none, a, b))
+    product = mul(a, log(select(none, like(harmless, b), b)))
+    return rounded(select(none, like(0, a), product), xs[0])
 
 
 def entr(x: Any, /) -> Array:
-    """-x log x, 0 at 0, -inf below."""
+    """-x log x, 0 at 0, -inf below; 16-bit floats in f32."""
     x = floating("entr", x)
-    return where(x < 0, scalar(float("-inf"), x.dtype), neg(xlogy(x, x)))
+    wide = in_f32(x)
+    below = lt(wide, like(0, wide))
+    return rounded(select(below, like(float("-inf"), wide), neg(xlogy(wide, wide))), x)
 
 
 # ---- exponentials over axes: m is the maximum, where it is finite (docs/numerics.md, Sums)
@@ -59,7 +81,7 @@ def entr(x: Any, /) -> Array:
 def _parts(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """x - m, exp(x - m) and the sum of that, spread over x's shape."""
     top = reduce_max(x, axes)
-    top = where(isfinite(top), top, scalar(0, x.dtype))
+    top = select(isfinite(top), top, scalar(0, x.dtype))
     shifted = sub(x, _over(top, x, axes))
     powers = elementary.exp(shifted)
     return shifted, powers, _over(reduce_sum(powers, axes), x, axes)
@@ -81,18 +103,21 @@ def log_softmax(x: Any, axis: Axis = -1) -> Array:
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """m + log(sum(exp(x - m))) over ``axis`` (all by default). dy = sum(softmax(x) · dx)."""
-    x = floating("logsumexp", x)
-    y = _along("logsumexp", _logsumexp, x, axis)
-    axes = many_axes("logsumexp", axis, x.ndim)
+    x = strong(floating("logsumexp", x))
+    axes = many_axes("logsumexp", axis, x)
+    if any(x.shape[a] == 0 for a in axes):
+        y = full(float("-inf"), x.dtype, x.type.drop(axes).shape)
+    else:
+        y = _along("logsumexp", _logsumexp, x, axes)
     return expand_dims(y, axes) if keepdims and axes else y
 
 
 def _along(who: str, function: Any, x: Any, axis: Axis) -> Array:
     """Half precision in f32, rounded once."""
-    x = floating(who, x)
+    x = strong(floating(who, x))
     check_kind(who, x, "f")
-    axes = many_axes(who, axis, x.ndim)
-    return convert(function(axes, in_f32(x)), x.dtype) if axes and x.size else x
+    axes = many_axes(who, axis, x)
+    return rounded(function(axes, in_f32(x)), x) if x.size else x
 
 
 def _softmax_at(axes: tuple[int, ...], x: Array) -> Array:
@@ -129,7 +154,7 @@ def _log_softmax_rule(axes: tuple[int, ...], primals: Any, tangents: Any) -> tup
 
 def _logsumexp_at(axes: tuple[int, ...], x: Array) -> Array:
     top = reduce_max(x, axes)
-    top = where(isfinite(top), top, scalar(0, x.dtype))
+    top = select(isfinite(top), top, scalar(0, x.dtype))
     powers = elementary.exp(sub(x, _over(top, x, axes)))
     return add(top, elementary.log(reduce_sum(powers, axes)))
 

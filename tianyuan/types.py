@@ -64,6 +64,7 @@ REAL = INTEGERS + FLOATS
 ALL = (bool_, *NUMERIC)
 
 DEFAULT_FLOAT, DEFAULT_INT, DEFAULT_COMPLEX = float32, int64, complex64
+DEFAULTS = {"b": bool_, "i": DEFAULT_INT, "f": DEFAULT_FLOAT, "c": DEFAULT_COMPLEX}  # of Python numbers, by kind
 
 _NUMPY: dict[str, np.dtype[Any]] = {d.name: np.dtype(d.name) for d in ALL if d not in (bfloat16,)} | {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),

@@ -10,11 +10,10 @@ from attrs import frozen
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, TreeError
-from tianyuan.prims.conversion import convert
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import called, flat_arrays, name_of
 from tianyuan.transforms.tracing import Extra, trace
-from tianyuan.types import DEFAULT_COMPLEX, DEFAULT_FLOAT, DEFAULT_INT, ArrayType
+from tianyuan.types import ArrayType
 
 
 @frozen(eq=False)
@@ -36,14 +35,6 @@ def trace_body(who: str, fun: Callable[..., Any], structure: tree.Structure, typ
 
     traced = trace(flat, types)
     return Body(traced.program, traced.closed, traced.extra)
-
-
-_DEFAULTS = {"i": DEFAULT_INT, "f": DEFAULT_FLOAT, "c": DEFAULT_COMPLEX}
-
-
-def strong(x: Array) -> Array:
-    """The array with a strong type: a number takes the default dtype of its kind."""
-    return convert(x, _DEFAULTS[x.dtype.kind]) if x.type.weak else x
 
 
 def check_carry(who: str, given: Any, expected: Sequence[ArrayType], body: Body, start: int = 0) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.control.bodies import Body, check_structure, merge_closed, strong, trace_body
+from tianyuan.control.bodies import Body, check_structure, merge_closed, trace_body
 from tianyuan.control.looping import per_entry
 from tianyuan.core import Prim, Undef, primitive
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError
 from tianyuan.passes.pruning import chosen, narrowed, needed
-from tianyuan.prims.conversion import convert
+from tianyuan.prims.conversion import convert, strong
 from tianyuan.prims.creation import iota, zeros
 from tianyuan.prims.linear import gather, reshape
 from tianyuan.prims.pointwise.arithmetic import add

@@ -14,10 +14,10 @@ from typing import Any
 from tianyuan import tree
 from tianyuan.array import Array
 from tianyuan.control import loops
-from tianyuan.control.bodies import strong
 from tianyuan.control.recomputation import checkpoint
 from tianyuan.control.scanning import Scan
 from tianyuan.errors import ArrayTypeError
+from tianyuan.prims.conversion import strong
 from tianyuan.prims.linear import concatenate, reshape, slice_axis
 from tianyuan.program import Program
 from tianyuan.transforms.arguments import flat_arrays

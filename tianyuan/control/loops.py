@@ -7,12 +7,12 @@ from typing import Any
 
 from tianyuan import tree
 from tianyuan.array import Array
-from tianyuan.control.bodies import Body, check_carry, check_structure, strong, trace_body
+from tianyuan.control.bodies import Body, check_carry, check_structure, trace_body
 from tianyuan.control.looping import While
 from tianyuan.control.scanning import Scan
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError, TreeError
-from tianyuan.prims.conversion import convert
+from tianyuan.prims.conversion import convert, strong
 from tianyuan.prims.creation import iota
 from tianyuan.prims.linear import concatenate, reshape, slice_axis
 from tianyuan.prims.pointwise.arithmetic import add

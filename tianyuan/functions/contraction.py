@@ -7,28 +7,23 @@ from typing import Any
 
 from tianyuan.array import Array
 from tianyuan.errors import ArrayTypeError, ShapeError
-from tianyuan.functions.creation import diagonal
 from tianyuan.functions.elementwise import conj
-from tianyuan.functions.operands import broadcast_shapes, one_axis, promoted
+from tianyuan.functions.operands import broadcast_shapes, logical, one_axis, promoted
 from tianyuan.prims.contraction import dot_general as contracted
-from tianyuan.prims.conversion import convert
+from tianyuan.prims.conversion import strong
 from tianyuan.prims.linear import (
     broadcast,
-    broadcast_to,
     expand_dims,
     moveaxis,
-    reduce_sum,
     reshape,
     squeeze,
     transpose,
 )
 from tianyuan.prims.pointwise.products import mul
-from tianyuan.types import DEFAULT_INT, bool_
 
 
 def _pair(who: str, a: Any, b: Any) -> list[Array]:
-    xs = promoted(who, a, b)
-    return [convert(x, DEFAULT_INT) if x.dtype == bool_ else x for x in xs]
+    return logical([strong(x) for x in promoted(who, a, b)])
 
 
 def _same(who: str, a: Array, i: int, b: Array, j: int) -> None:
@@ -53,13 +48,13 @@ def matmul(x1: Any, x2: Any, /) -> Array:
     _same("matmul", a, a.ndim - 1, b, b.ndim - 2)
     if a.ndim == b.ndim == 2 and not (row or column):  # most products, and nothing to arrange
         return contracted(a, b, [], [(1, 0)])
-    y = _matrices(a, b)
+    y = _matrices("matmul", a, b)
     return squeeze(y, (*((y.ndim - 2,) if row else ()), *((y.ndim - 1,) if column else ())))
 
 
-def _matrices(a: Array, b: Array) -> Array:
+def _matrices(who: str, a: Array, b: Array) -> Array:
     """Batched product: axes of extent 1 are squeezed, not repeated; free batch axes stay with their operand."""
-    shape = broadcast_shapes("matmul", a.shape[:-2], b.shape[:-2])
+    shape = broadcast_shapes(who, a.shape[:-2], b.shape[:-2])
     rank = len(shape)
     own = [_batch_axes(x, rank) for x in (a, b)]
     both = [d for d in range(rank) if d in own[0] and d in own[1]]
@@ -96,11 +91,18 @@ def dot_general(
     """
     _exact("dot_general", precision)
     a, b = _pair("dot_general", lhs, rhs)
-    (ca, cb), (ba, bb) = dimension_numbers
-    contract, batch = list(zip(ca, cb, strict=True)), list(zip(ba, bb, strict=True))
-    for i, j in (*contract, *batch):
-        _same("dot_general", a, one_axis("dot_general", i, a.ndim), b, one_axis("dot_general", j, b.ndim))
+    contract, batch = (_axis_pairs("dot_general", pairs, a, b) for pairs in dimension_numbers)
     return contracted(a, b, batch, contract)
+
+
+def _axis_pairs(who: str, pairs: tuple[Sequence[int], Sequence[int]], a: Array, b: Array) -> list[tuple[int, int]]:
+    """Two lists of axes as pairs, counted from the front; ShapeError where the extents differ."""
+    left, right = ([one_axis(who, i, x) for i in axes] for x, axes in zip((a, b), pairs, strict=True))
+    if len(left) != len(right):
+        raise ShapeError(f"{who}: {left} and {right} are no pairs of axes")
+    for i, j in zip(left, right, strict=True):
+        _same(who, a, i, b, j)
+    return list(zip(left, right, strict=True))
 
 
 def _exact(who: str, precision: Any) -> None:
@@ -112,14 +114,11 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int | tuple[Sequence[int], Sequence[
     """Contract axes of x1 with axes of x2: the last ``axes`` with the first, or listed pairs, in that order."""
     a, b = _pair("tensordot", x1, x2)
     if isinstance(axes, int):
-        left, right = list(range(a.ndim - axes, a.ndim)), list(range(axes))
-    else:
-        left, right = ([one_axis("tensordot", i, x.ndim) for i in s] for x, s in zip((a, b), axes, strict=True))
-    if not left:
-        return outer_axes(a, b)
-    for i, j in zip(left, right, strict=True):
-        _same("tensordot", a, i, b, j)
-    return contracted(a, b, [], list(zip(left, right, strict=True)))
+        if not 0 <= axes <= min(a.ndim, b.ndim):
+            raise ShapeError(f"tensordot: axes={axes} is not possible for {a.type} and {b.type}")
+        axes = (range(a.ndim - axes, a.ndim), range(axes))
+    pairs = _axis_pairs("tensordot", axes, a, b)
+    return contracted(a, b, [], pairs) if pairs else outer_axes(a, b)
 
 
 def outer_axes(a: Array, b: Array) -> Array:
@@ -129,14 +128,15 @@ def outer_axes(a: Array, b: Array) -> Array:
 
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Array:
-    """Σ conj(x1) x2 along ``axis``, the other axes broadcast."""
+    """Σ conj(x1) x2 along ``axis`` (negative: counted from the end), the other axes broadcast.
+
+    As in ``matmul``, an operand without a batch axis is not repeated along it.
+    """
     a, b = _pair("vecdot", x1, x2)
-    a, b = (moveaxis(x, one_axis("vecdot", axis, x.ndim), x.ndim - 1) for x in (a, b))
+    a, b = (moveaxis(x, one_axis("vecdot", axis, x), x.ndim - 1) for x in (conj(a), b))
     _same("vecdot", a, a.ndim - 1, b, b.ndim - 1)
-    shape = broadcast_shapes("vecdot", a.shape[:-1], b.shape[:-1])
-    a, b = (broadcast_to(x, (*shape, x.shape[-1])) for x in (conj(a), b))
-    batch = [(i, i) for i in range(len(shape))]
-    return contracted(a, b, batch, [(len(shape), len(shape))])
+    y = _matrices("vecdot", expand_dims(a, (a.ndim - 1,)), expand_dims(b, (b.ndim,)))
+    return squeeze(y, (y.ndim - 2, y.ndim - 1))
 
 
 def vdot(x1: Any, x2: Any, /) -> Array:
@@ -170,9 +170,3 @@ def kron(x1: Any, x2: Any, /) -> Array:
     shape = tuple(n for pair in zip(a.shape, b.shape, strict=True) for n in pair)
     wide = [broadcast(x, shape, range(first, 2 * rank, 2)) for x, first in ((a, 0), (b, 1))]
     return reshape(mul(*wide), tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
-
-
-def trace(x: Any, /, *, offset: int = 0) -> Array:
-    """The sum of the diagonals of matrices [..., m, n]."""
-    d = diagonal(x, offset=offset)
-    return reduce_sum(d, (d.ndim - 1,))

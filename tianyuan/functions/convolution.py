@@ -9,6 +9,7 @@ from tianyuan.array import Array
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.functions.operands import promoted
+from tianyuan.prims.conversion import strong
 from tianyuan.prims.convolution import conv as canonical
 from tianyuan.prims.linear import pad, reshape, transpose
 
@@ -34,7 +35,7 @@ def conv_general_dilated(
     """
     if precision is not None:
         raise ArrayTypeError(f"conv_general_dilated: precision={precision!r} is not available; None is exact")
-    x, w = promoted("conv_general_dilated", lhs, rhs)
+    x, w = (strong(v) for v in promoted("conv_general_dilated", lhs, rhs))
     rank = x.ndim - 2
     if rank < 1 or w.ndim != x.ndim:
         raise ShapeError(f"conv_general_dilated takes arrays of one rank, at least 3, got {x.type} and {w.type}")
@@ -43,7 +44,7 @@ def conv_general_dilated(
     strides, holes, spread = (_each(v, rank) for v in (window_strides, lhs_dilation, rhs_dilation))
     if any(h != 1 for h in holes):
         x = pad(x, scalar(0, x.dtype), [0] * x.ndim, [0] * x.ndim, [0, *(h - 1 for h in holes), 0])
-    low_high = _padding(padding, x.shape[1:-1], w.shape[:-2], strides, spread)
+    low_high = window_padding("conv_general_dilated", padding, x.shape[1:-1], w.shape[:-2], strides, spread)
     _check_channels(x, w, feature_group_count, batch_group_count)
     groups = feature_group_count
     if batch_group_count > 1:
@@ -66,7 +67,7 @@ def conv_transpose(
     dimension_numbers: tuple[str, str, str] | None = None,
 ) -> Array:
     """A convolution with holes of ``strides - 1`` zeros between the elements of lhs, as JAX's ``conv_transpose``."""
-    x, w = promoted("conv_transpose", lhs, rhs)
+    x, w = (strong(v) for v in promoted("conv_transpose", lhs, rhs))
     rank = x.ndim - 2
     spec = _layouts(dimension_numbers, rank)
     spread = _each(rhs_dilation, rank)
@@ -114,16 +115,22 @@ def _each(values: Sequence[int] | None, rank: int) -> list[int]:
     return given
 
 
-def _padding(
-    padding: Any, sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+def window_padding(
+    who: str,
+    padding: Any,
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
 ) -> Pairs:
+    """Pairs of padding: those given, none for "VALID", for "SAME" what makes the result ceil(size / stride)."""
     if not isinstance(padding, str):
         pairs = [(int(low), int(high)) for low, high in padding]
         if len(pairs) != len(sizes):
-            raise ShapeError(f"conv_general_dilated: padding {padding!r} is no pair for each of {len(sizes)} axes")
+            raise ShapeError(f"{who}: padding {padding!r} is no pair for each of {len(sizes)} axes")
         return pairs
     if padding.upper() not in ("SAME", "VALID"):
-        raise ArrayTypeError(f"conv_general_dilated: padding is 'SAME', 'VALID' or pairs, got {padding!r}")
+        raise ArrayTypeError(f"{who}: padding is 'SAME', 'VALID' or pairs, got {padding!r}")
     if padding.upper() == "VALID":
         return [(0, 0)] * len(sizes)
     totals = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +11,11 @@ from attrs import frozen
 
 from tianyuan.array import Array
 from tianyuan.errors import ShapeError
-from tianyuan.functions.creation import diagonal
 from tianyuan.functions.operands import promoted
+from tianyuan.functions.triangles import diagonals
 from tianyuan.prims.contraction import dot_general
-from tianyuan.prims.linear import broadcast, moveaxis, reduce_sum, transpose
+from tianyuan.prims.conversion import strong
+from tianyuan.prims.linear import broadcast, moveaxis, reduce_sum, squeeze, transpose
 from tianyuan.prims.pointwise.products import mul
 
 EXACT = 10  # operands up to which every path is tried
@@ -33,17 +35,24 @@ def einsum(subscripts: str, /, *operands: Any) -> Array:
     Diagonals first, then labels of one operand alone are summed, then pairs are contracted, their labels in the
     order of the left subscript. ``...`` stands for leading axes that broadcast. Raises ShapeError.
     """
-    xs = promoted("einsum", *operands)
+    xs = [strong(x) for x in promoted("einsum", *operands)]
     inputs, output, sizes = _parsed(subscripts.replace(" ", ""), xs)
-    terms = [_prepared(s, x, output, inputs, i) for i, (s, x) in enumerate(zip(inputs, xs, strict=True))]
-    for i, j in path([t.labels for t in terms], output, sizes):
+    stretched = [_squeezed(s, x, sizes) for s, x in zip(inputs, xs, strict=True)]
+    inputs = [t.labels for t in stretched]
+    terms = [_prepared(t.labels, t.value, output, inputs, i) for i, t in enumerate(stretched)]
+    for i, j in path(tuple(t.labels for t in terms), output, tuple(sizes.items())):
         a, b = terms[i], terms[j]
         rest = [t for k, t in enumerate(terms) if k not in (i, j)]
         kept = set(output).union(*(set(t.labels) for t in rest))
         terms = [*rest, _combined(a, b, kept)]
     (last,) = terms
-    summed = _summed(last, set(output))
-    return transpose(summed.value, [summed.labels.index(c) for c in output])
+    return transpose(last.value, [last.labels.index(c) for c in output])
+
+
+def _squeezed(labels: str, x: Array, sizes: dict[str, int]) -> _Term:
+    """Without the axes of extent 1 that broadcast: they are not repeated."""
+    gone = [i for i, (c, n) in enumerate(zip(labels, x.shape, strict=True)) if n == 1 and sizes[c] != 1]
+    return _Term("".join(c for i, c in enumerate(labels) if i not in gone), squeeze(x, gone) if gone else x)
 
 
 def _parsed(subscripts: str, xs: Sequence[Array]) -> tuple[list[str], str, dict[str, int]]:
@@ -88,7 +97,7 @@ def _prepared(labels: str, x: Array, output: str, inputs: Sequence[str], own: in
         while labels.count(c) > 1:
             i = labels.index(c)
             j = labels.index(c, i + 1)
-            x = moveaxis(diagonal(moveaxis(moveaxis(x, i, x.ndim - 1), j - 1, x.ndim - 1)), x.ndim - 2, i)
+            x = moveaxis(diagonals("einsum", moveaxis(moveaxis(x, i, x.ndim - 1), j - 1, x.ndim - 1)), x.ndim - 2, i)
             labels = labels[:j] + labels[j + 1 :]
     others = set(output).union(*(set(s) for k, s in enumerate(inputs) if k != own))
     return _summed(_Term(labels, x), others)
@@ -126,12 +135,13 @@ def _product(a: _Term, b: _Term, labels: str) -> Array:
 # ---- paths
 
 
-def path(inputs: Sequence[str], output: str, sizes: dict[str, int]) -> list[tuple[int, int]]:
+@functools.lru_cache(1024)
+def path(inputs: tuple[str, ...], output: str, extents: tuple[tuple[str, int], ...]) -> list[tuple[int, int]]:
     """Which two terms to contract, step by step; the result of a step goes to the end of the list.
 
     Fewest multiply-adds: exactly up to ten operands, then greedily; of equals the leftmost.
     """
-    terms = [frozenset(s) for s in inputs]
+    terms, sizes = [frozenset(s) for s in inputs], dict(extents)
     return _best(terms, frozenset(output), sizes) if len(terms) <= EXACT else _greedy(terms, frozenset(output), sizes)
 
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
 from tianyuan.array import Array
 from tianyuan.eager import scalar
+from tianyuan.functions.datatypes import finfo
 from tianyuan.functions.operands import (
     array,
     broadcast_shapes,
     cast,
     check_kind,
+    common_dtype,
     elementwise,
     floating,
     floating_unary,
+    floats,
     in_f32,
-    is_bool,
+    is_number,
+    like,
+    logical,
     promoted,
+    rounded,
     spread,
     together,
 )
-from tianyuan.prims.conversion import convert
+from tianyuan.prims.conversion import convert, strong
 from tianyuan.prims.linear import broadcast_to
 from tianyuan.prims.pointwise import arithmetic as p
 from tianyuan.prims.pointwise import (
@@ -37,7 +44,7 @@ from tianyuan.prims.pointwise import (
     signs,
 )
 from tianyuan.prims.pointwise import special as sp
-from tianyuan.types import DEFAULT_INT, bool_
+from tianyuan.types import bool_, float64, weak_type
 
 REAL = "iuf"
 ORDERED = "biuf"
@@ -45,59 +52,49 @@ ORDERED = "biuf"
 # ---- arithmetic
 
 
-def _logical(name: str, xs: list[Array]) -> list[Array]:
-    """bool operands of arithmetic count as integers."""
-    return [convert(x, DEFAULT_INT) for x in xs] if is_bool(xs[0]) else xs
-
-
 def add(x1: Any, x2: Any, /) -> Array:
     """x1 + x2, rounded once; integers wrap."""
-    return p.add(*_logical("add", together("add", x1, x2)))
+    return p.add(*logical(together("add", x1, x2)))
 
 
 def subtract(x1: Any, x2: Any, /) -> Array:
     """x1 - x2, rounded once; integers wrap."""
-    return products.sub(*_logical("subtract", together("subtract", x1, x2)))
+    return products.sub(*logical(together("subtract", x1, x2)))
 
 
 def multiply(x1: Any, x2: Any, /) -> Array:
     """x1 · x2, rounded once; integers wrap; of bools, their conjunction as integers."""
-    return products.mul(*_logical("multiply", together("multiply", x1, x2)))
+    return products.mul(*logical(together("multiply", x1, x2)))
 
 
 def divide(x1: Any, x2: Any, /) -> Array:
     """x1 / x2, correctly rounded; integers are converted to the default float first."""
-    xs = promoted("divide", x1, x2)
-    if xs[0].dtype.kind not in "fc":
-        xs = promoted("divide", *(floating("divide", v) for v in (x1, x2)))
-    return products.div(*spread("divide", xs))
+    return products.div(*floats("divide", x1, x2))
 
 
 def floor_divide(x1: Any, x2: Any, /) -> Array:
     """The largest whole number not above x1 / x2; integers by zero give 0 (docs/numerics.md)."""
-    return division.floor_divide(*_logical("floor_divide", together("floor_divide", x1, x2)))
+    return division.floor_divide(*logical(together("floor_divide", x1, x2)))
 
 
 def remainder(x1: Any, x2: Any, /) -> Array:
     """What floor_divide leaves, with the divisor's sign; integers by zero give 0."""
-    return division.remainder(*_logical("remainder", together("remainder", x1, x2)))
+    return division.remainder(*logical(together("remainder", x1, x2)))
 
 
 def fmod(x1: Any, x2: Any, /) -> Array:
     """What division truncated to a whole number leaves, with the dividend's sign; exact."""
-    return division.fmod(*_logical("fmod", together("fmod", x1, x2)))
+    return division.fmod(*logical(together("fmod", x1, x2)))
 
 
 def pow(x1: Any, x2: Any, /) -> Array:
     """x1 to the x2 (docs/numerics.md: by the value of the exponent; a float with an integer keeps its parity)."""
-    integer = isinstance(x2, int) and not isinstance(x2, bool)
-    base = array("pow", x1) if not isinstance(x1, int | float | complex) else None
-    if integer and base is not None and base.dtype.kind in "fc":
-        return powers.pow(base, scalar(x2, DEFAULT_INT) if base.dtype.kind == "f" else cast("pow", x2, base.dtype))
-    exponent = x2 if isinstance(x2, int | float | complex) else array("pow", x2)
-    if base is not None and isinstance(exponent, Array) and base.dtype.kind == "f" and exponent.dtype.kind in "iu":
-        return powers.pow(*spread("pow", [base, exponent]))
-    return powers.pow(*_logical("pow", together("pow", x1, x2)))
+    base, exponent = (v if is_number(v) else array("pow", v) for v in (x1, x2))
+    types = [weak_type(v) if is_number(v) else v.type for v in (base, exponent)]
+    if types[0].dtype.kind == "f" and types[1].dtype.kind in "iu":
+        dtype, weak = common_dtype("pow", types)
+        return powers.pow(*spread("pow", [cast("pow", base, dtype, weak), array("pow", exponent)]))
+    return powers.pow(*logical(together("pow", base, exponent)))
 
 
 def negative(x: Any, /) -> Array:
@@ -130,13 +127,13 @@ def sign(x: Any, /) -> Array:
 def square(x: Any, /) -> Array:
     """x · x."""
     x = array("square", x)
-    return products.mul(*_logical("square", [x, x]))
+    return products.mul(*logical([x, x]))
 
 
 def reciprocal(x: Any, /) -> Array:
     """1 / x."""
     x = floating("reciprocal", x)
-    return products.div(scalar(1, x.dtype), x)
+    return products.div(like(1, x), x)
 
 
 maximum = elementwise(
@@ -145,30 +142,42 @@ maximum = elementwise(
 minimum = elementwise(
     "minimum", extrema.minimum, "The smaller of two: NaN if either is, -0 < +0 (IEEE 754-2019).", kinds=ORDERED
 )
-copysign = elementwise("copysign", sp.copysign, "The size of x1 with the sign of x2.", kinds="f")
+copysign = elementwise("copysign", sp.copysign, "The size of x1 with the sign of x2.", kinds="f", among=floats)
 nextafter = elementwise("nextafter", sp.nextafter, "The next float from x1 towards x2.", kinds="f")
-atan2 = elementwise("atan2", elementary.atan2, "The angle of the point (x2, x1), in [-π, π].", kinds="f")
+atan2 = elementwise("atan2", elementary.atan2, "The angle of the point (x2, x1), in [-π, π].", kinds="f", among=floats)
 
 
 def hypot(x1: Any, x2: Any, /) -> Array:
     """√(x1² + x2²), scaled so that squares neither overflow nor vanish."""
-    a, b = together("hypot", floating("hypot", x1), floating("hypot", x2))
+    a, b = floats("hypot", x1, x2)
     check_kind("hypot", a, "f")
     shape = broadcast_shapes("hypot", a.shape, b.shape)
     size = signs.abs(complexes.complex_(*(broadcast_to(in_f32(x), shape) for x in (a, b))))
-    return convert(size, a.dtype)
+    return rounded(size, a)
 
 
 def logaddexp(x1: Any, x2: Any, /) -> Array:
     """log(e^x1 + e^x2) as m + log1p(e^-|x1 - x2|), m the larger; infinities as they should be."""
-    a, b = together("logaddexp", floating("logaddexp", x1), floating("logaddexp", x2))
-    dtype = a.dtype
-    a, b = in_f32(a), in_f32(b)
+    return _log_of_sum("logaddexp", x1, x2, elementary.exp, elementary.log1p, math.log(2))
+
+
+def logaddexp2(x1: Any, x2: Any, /) -> Array:
+    """log2(2^x1 + 2^x2) as m + log1p(2^-|x1 - x2|) / log 2, m the larger."""
+    return _log_of_sum("logaddexp2", x1, x2, elementary.exp2, _log2_1p, 1.0)
+
+
+def _log_of_sum(name: str, x1: Any, x2: Any, power: Any, log1p: Any, of_two: float) -> Array:
+    xs = floats(name, x1, x2)
+    check_kind(name, xs[0], "f")
+    a, b = map(in_f32, xs)
     top, gap = extrema.maximum(a, b), products.sub(a, b)
-    tail = elementary.log1p(elementary.exp(p.neg(signs.abs(gap))))
+    tail = log1p(power(p.neg(signs.abs(gap))))
     same = comparison.eq(a, b)  # equal infinities have no gap
-    sum_ = p.add(top, comparison.select(same, scalar(math.log(2), top.dtype), tail))
-    return convert(sum_, dtype) if dtype != top.dtype else sum_
+    return rounded(p.add(top, comparison.select(same, like(of_two, top), tail)), xs[0])
+
+
+def _log2_1p(x: Array) -> Array:
+    return products.div(elementary.log1p(x), like(math.log(2), x))
 
 
 # ---- rounding: integers are whole already
@@ -191,16 +200,17 @@ trunc = _rounding("trunc", signs.trunc, "x without its fraction.")
 
 
 def round(x: Any, /, decimals: int = 0) -> Array:
-    """The nearest whole number, half to even; with ``decimals``, x · 10^d rounded and divided again."""
+    """The nearest whole number, half to even; with ``decimals``, of x · 10^d (or x / 10^-d), scaled back."""
     x = array("round", x)
     if x.dtype.kind == "c":
         return complexes.complex_(round(complexes.real(x), decimals), round(complexes.imag(x), decimals))
     if x.dtype.kind != "f":
-        return x
+        return x if decimals >= 0 else convert(round(convert(x, float64), decimals), x.dtype)
     if decimals == 0:
         return signs.round(x)
-    power = scalar(10.0**decimals, x.dtype)
-    return products.div(signs.round(products.mul(x, power)), power)
+    power = like(10.0 ** builtins.abs(decimals), x)
+    up, down = (products.mul, products.div) if decimals > 0 else (products.div, products.mul)
+    return down(signs.round(up(x, power)), power)
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
@@ -212,7 +222,8 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
 
 
 def _like(x: Array, bound: Any) -> Any:
-    return bound if isinstance(bound, int | float) else cast("clip", array("clip", bound), x.dtype)
+    """A bound in x's dtype; a number is promoted with x instead (a float raises integers to floats)."""
+    return bound if is_number(bound) or x.type.weak else cast("clip", array("clip", bound), x.dtype)
 
 
 # ---- functions of one float
@@ -360,7 +371,10 @@ def conj(x: Any, /) -> Array:
 
 def angle(x: Any, /) -> Array:
     """The argument of a complex number, in [-π, π]."""
-    return elementary.atan2(imag(floating("angle", x)), real(floating("angle", x)))
+    x = floating("angle", x)
+    if x.dtype.kind == "c":
+        return elementary.atan2(complexes.imag(x), complexes.real(x))
+    return elementary.atan2(like(0, x), x)
 
 
 # ---- choice
@@ -371,23 +385,53 @@ def where(condition: Any, x1: Any, x2: Any, /) -> Array:
     choice = _truth("where", condition)
     a, b = promoted("where", x1, x2)
     shape = broadcast_shapes("where", choice.shape, a.shape, b.shape)
+    if shape:
+        a, b = strong(a), strong(b)
     return comparison.select(*(x if not x.shape else broadcast_to(x, shape) for x in (choice, a, b)))
 
 
 def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """NaN and infinities replaced, infinities by the largest finite numbers unless said."""
     x = array("nan_to_num", x)
+    if x.dtype.kind == "c":
+        parts = (nan_to_num(part, nan, posinf, neginf) for part in (complexes.real(x), complexes.imag(x)))
+        return complexes.complex_(*parts)
     if x.dtype.kind != "f":
         return x
-    largest = float(_largest(x))
-    high, low = largest if posinf is None else posinf, -largest if neginf is None else neginf
-    x = where(isnan(x), scalar(nan, x.dtype), x)
-    x = where(comparison.eq(x, scalar(math.inf, x.dtype)), scalar(high, x.dtype), x)
-    return where(comparison.eq(x, scalar(-math.inf, x.dtype)), scalar(low, x.dtype), x)
+    limits = finfo(x.dtype)
+    high, low = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+    x = comparison.select(comparison.eq(x, x), x, like(nan, x))
+    x = comparison.select(comparison.eq(x, like(math.inf, x)), like(high, x), x)
+    return comparison.select(comparison.eq(x, like(-math.inf, x)), like(low, x), x)
 
 
-_LARGEST = {"f16": 65504.0, "bf16": 3.3895313892515355e38, "f32": 3.4028234663852886e38, "f64": 1.7976931348623157e308}
+# ---- more functions of NumPy's
 
 
-def _largest(x: Array) -> float:
-    return _LARGEST[x.dtype.short]
+def sinc(x: Any, /) -> Array:
+    """sin(πx) / (πx), 1 at 0; 16-bit floats in f32."""
+    x = floating("sinc", x)
+    wide = in_f32(x)
+    scaled = products.mul(like(math.pi, wide), wide)
+    zero = comparison.eq(wide, like(0, wide))
+    safe = comparison.select(zero, like(1, wide), scaled)
+    quotient = products.div(elementary.sin(safe), safe)
+    return rounded(comparison.select(zero, like(1, wide), quotient), x)
+
+
+def heaviside(x1: Any, x2: Any, /) -> Array:
+    """0 below 0, x2 at 0, 1 above; NaN of NaN."""
+    x, h = floats("heaviside", x1, x2)
+    zero, one = like(0, x), like(1, x)
+    shape = broadcast_shapes("heaviside", x.shape, h.shape)
+    x, h = (v if not v.shape else broadcast_to(v, shape) for v in (x, h))
+    step = comparison.select(comparison.lt(x, zero), zero, comparison.select(comparison.gt(x, zero), one, x))
+    return comparison.select(comparison.eq(x, zero), h, step)
+
+
+deg2rad = floating_unary(
+    "deg2rad", lambda x: rounded(products.mul(in_f32(x), like(math.pi / 180, in_f32(x))), x), "x · (π/180).", kinds="f"
+)
+rad2deg = floating_unary(
+    "rad2deg", lambda x: rounded(products.mul(in_f32(x), like(180 / math.pi, in_f32(x))), x), "x · (180/π).", kinds="f"
+)

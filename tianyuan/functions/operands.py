@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,10 +10,21 @@ import numpy as np
 
 from tianyuan.array import Array, NotAnOperand
 from tianyuan.eager import from_numpy, scalar
-from tianyuan.errors import ArrayTypeError, NumberRangeError, ShapeError
-from tianyuan.prims.conversion import convert
+from tianyuan.errors import ArrayTypeError, MachineError, NumberRangeError, ShapeError
+from tianyuan.prims.conversion import Convert, convert, strong
 from tianyuan.prims.linear import broadcast_to
-from tianyuan.types import DEFAULT_FLOAT, ArrayType, DType, bool_, float64, promote, weak_type
+from tianyuan.settings import config
+from tianyuan.types import (
+    DEFAULT_FLOAT,
+    DEFAULT_INT,
+    ArrayType,
+    DType,
+    bool_,
+    complex128,
+    float64,
+    promote,
+    weak_type,
+)
 
 Ints = tuple[int, ...]
 Axis = int | Sequence[int] | None
@@ -37,51 +47,67 @@ class NotAnOperandError(NotAnOperand, ArrayTypeError):
 
 
 def checked_number(who: str, value: Any, dtype: DType) -> Any:
-    """A Python number that the dtype can hold; OverflowError for an int out of range."""
-    if isinstance(value, int) and not isinstance(value, bool) and dtype.kind in "iu":
-        low = -(1 << (dtype.bits - 1)) if dtype.kind == "i" else 0
-        high = (1 << (dtype.bits - (dtype.kind == "i"))) - 1
-        if not low <= value <= high:
+    """A Python number that the dtype can hold; OverflowError for an int out of range (of i64, beside floats)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        held = dtype if dtype.kind in "iu" else DEFAULT_INT
+        low = -(1 << (held.bits - 1)) if held.kind == "i" else 0
+        if not low <= value < low + (1 << held.bits):
             raise NumberRangeError(
-                f"{who}: {value} does not fit {dtype}, which holds {low} to {high}; convert the array first"
+                f"{who}: {value} does not fit {held}, which holds {low} to {low + (1 << held.bits) - 1}; "
+                "convert the array first"
             )
     return value
 
 
-def type_of_operand(who: str, value: Any) -> ArrayType:
-    """The type of an array or number."""
-    if isinstance(value, NUMBERS) and not isinstance(value, np.generic):
-        return weak_type(value)
-    return array(who, value).type
+def settled(who: str, value: Any) -> Array:
+    """One operand as an array with a dtype of its own: a number has the default one of its kind."""
+    return strong(array(who, value))
 
 
 def promoted(who: str, *values: Any) -> list[Array]:
     """Operands in their common dtype (docs/numerics.md, The laws: a Python number is rounded once)."""
-    found = [v if _is_number(v) else array(who, v) for v in values]
-    try:
-        dtype, weak = promote(*(weak_type(v) if _is_number(v) else v.type for v in found))
-    except ArrayTypeError as error:
-        raise ArrayTypeError(f"{who}: {error}") from None
+    found = [v if is_number(v) else array(who, v) for v in values]
+    dtype, weak = common_dtype(who, [weak_type(v) if is_number(v) else v.type for v in found])
     return [cast(who, v, dtype, weak) for v in found]
 
 
-def _is_number(value: Any) -> bool:
+def common_dtype(who: str, types: Sequence[ArrayType]) -> tuple[DType, bool]:
+    """The promoted dtype of some types, and whether it is weak; ArrayTypeError that names the function."""
+    try:
+        return promote(*types)
+    except ArrayTypeError as error:
+        raise ArrayTypeError(f"{who}: {error}") from None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a Python number (NumPy's are arrays: they have a dtype)."""
     return isinstance(value, NUMBERS) and not isinstance(value, np.generic)
 
 
 def cast(who: str, value: Any, dtype: DType, weak: bool = False) -> Array:
     """An array or Python number in a dtype."""
-    if _is_number(value):
+    if is_number(value):
         return scalar(checked_number(who, value, dtype), dtype, weak)
-    return value if weak and value.dtype == dtype else convert(value, dtype)
+    if not weak:
+        return convert(value, dtype)
+    return value if value.dtype == dtype else Convert(dtype)(value)  # which stays weak
 
 
 def floating(who: str, value: Any) -> Array:
-    """The operand as a float or complex array: integers become the default float."""
-    if _is_number(value) and not isinstance(value, complex):
-        return scalar(float(value), float64, True)
+    """The operand as a float or complex array: integers become the default float, numbers stay weak."""
+    if is_number(value):
+        dtype = complex128 if isinstance(value, complex) else float64
+        return scalar(checked_number(who, value, dtype), dtype, True)
     x = array(who, value)
-    return x if x.dtype.kind in "fc" else convert(x, DEFAULT_FLOAT)
+    if x.dtype.kind in "fc":
+        return x
+    return Convert(float64)(x) if x.type.weak else convert(x, DEFAULT_FLOAT)
+
+
+def floats(who: str, *values: Any) -> list[Array]:
+    """Promoted operands of one shape, as floats or complex numbers: integers become the default float."""
+    xs = promoted(who, *values)
+    return spread(who, xs if xs[0].dtype.kind in "fc" else [floating(who, x) for x in xs])
 
 
 def broadcast_shapes(who: str, *shapes: Ints) -> Ints:
@@ -123,11 +149,18 @@ def spread(who: str, xs: Sequence[Array]) -> list[Array]:
     return [x if not x.shape else broadcast_to(x, shape) for x in xs]
 
 
-def elementwise(name: str, prim: Callable[..., Array], doc: str, *, kinds: str = "biufc") -> Callable[..., Array]:
-    """A public function of as many operands as the primitive takes, promoted and broadcast."""
+def elementwise(
+    name: str,
+    prim: Callable[..., Array],
+    doc: str,
+    *,
+    kinds: str = "biufc",
+    among: Callable[..., list[Array]] = together,
+) -> Callable[[Any, Any], Array]:
+    """A public function of two operands, promoted and broadcast (``among=floats``: integers as floats)."""
 
-    def function(*values: Any) -> Array:
-        xs = together(name, *values)
+    def function(x1: Any, x2: Any, /) -> Array:
+        xs = among(name, x1, x2)
         check_kind(name, xs[0], kinds)
         return prim(*xs)
 
@@ -172,23 +205,25 @@ def check_kind(who: str, x: Array, kinds: str) -> None:
 # ---- axes
 
 
-def one_axis(who: str, axis: Any, ndim: int) -> int:
-    """An axis counted from the front; ShapeError where there is none."""
+def one_axis(who: str, axis: Any, x: Array | int) -> int:
+    """An axis of an array (or of a number of axes) counted from the front; ShapeError where there is none."""
+    ndim = x if isinstance(x, int) else x.ndim
     try:
         number = operator.index(axis)
     except TypeError:
         raise ArrayTypeError(f"{who}: an axis is an int, got {axis!r}") from None
     if not -ndim <= number < ndim:
-        raise ShapeError(f"{who}: axis {number} is out of range for an array with {ndim} axes")
+        what = f"an array with {ndim} axes" if isinstance(x, int) else x.type
+        raise ShapeError(f"{who}: axis {number} is out of range for {what}")
     return number % ndim
 
 
-def many_axes(who: str, axis: Axis, ndim: int) -> Ints:
+def many_axes(who: str, axis: Axis, x: Array | int) -> Ints:
     """Axes counted from the front, increasing; all for None. ShapeError for one named twice."""
     if axis is None:
-        return tuple(range(ndim))
+        return tuple(range(x if isinstance(x, int) else x.ndim))
     given = axis if isinstance(axis, Iterable) else (axis,)
-    found = [one_axis(who, a, ndim) for a in given]
+    found = [one_axis(who, a, x) for a in given]
     if len(set(found)) < len(found):
         raise ShapeError(f"{who}: axis {axis!r} names one axis twice")
     return tuple(sorted(found))
@@ -218,11 +253,24 @@ def in_f32(x: Array) -> Array:
     return convert(x, DEFAULT_FLOAT) if x.dtype.kind == "f" and x.dtype.bits == 16 else x
 
 
-def is_bool(x: Array) -> bool:
-    """Whether an array is of bools."""
-    return x.dtype == bool_
+def rounded(y: Array, x: Array) -> Array:
+    """A result computed in f32 (``in_f32``) in the operand's dtype."""
+    return y if y.dtype == x.dtype else convert(y, x.dtype)
 
 
-def size_of(shape: Sequence[int]) -> int:
-    """The number of elements."""
-    return math.prod(shape)
+def like(value: complex, x: Array) -> Array:
+    """A Python number in x's dtype, weak if x is."""
+    return scalar(value, x.dtype, x.type.weak)
+
+
+def logical(xs: list[Array]) -> list[Array]:
+    """Operands of arithmetic: bools count as integers."""
+    return [convert(x, DEFAULT_INT) for x in xs] if xs[0].dtype == bool_ else xs
+
+
+def check_device(who: str, device: Any) -> None:
+    """MachineError for a ``device`` that new arrays are not made on."""
+    if device is not None and str(device) != config.default_device:
+        raise MachineError(
+            f"{who}: device={device!r} is not the default device, {config.default_device!r}; set config.default_device"
+        )

@@ -10,8 +10,18 @@ import numpy as np
 
 from tianyuan.array import METHODS, OPERATORS, Array
 from tianyuan.eager import from_numpy, to_numpy
-from tianyuan.errors import ShapeError
-from tianyuan.functions import contraction, elementwise, manipulation, ordering, statistics
+from tianyuan.errors import MachineError, ShapeError
+from tianyuan.functions import (
+    contraction,
+    elementwise,
+    interchange,
+    manipulation,
+    ordering,
+    running,
+    statistics,
+    triangles,
+)
+from tianyuan.indexing import take
 from tianyuan.types import dtype_of_name
 
 OPERATORS.update(
@@ -63,12 +73,19 @@ def _with_axis(function: Callable[..., Array]) -> Callable[..., Array]:
 
 for _name in "sum prod max min any all mean var std argmax argmin ptp".split():
     METHODS[_name] = _with_axis(getattr(statistics, _name))
-METHODS["cumsum"] = _with_axis(statistics.cumsum)
-METHODS["cumprod"] = _with_axis(statistics.cumprod)
-for _name in "squeeze swapaxes astype repeat".split():
+for _name in "squeeze swapaxes astype".split():
     METHODS[_name] = getattr(manipulation, _name)
 for _name in "clip round conj".split():
     METHODS[_name] = getattr(elementwise, _name)
+METHODS["conjugate"] = elementwise.conj
+METHODS["cumsum"], METHODS["cumprod"] = running.cumsum, running.cumprod
+METHODS["diagonal"], METHODS["trace"] = triangles.diagonal, triangles.trace
+METHODS["take"] = take
+METHODS["nonzero"] = ordering.nonzero
+METHODS["searchsorted"] = lambda x, v, side="left", sorter=None: ordering.searchsorted(x, v, side=side, sorter=sorter)
+METHODS["repeat"] = lambda x, repeats, axis=None, **o: manipulation.repeat(x, repeats, axis=axis, **o)
+METHODS["__dlpack__"], METHODS["__dlpack_device__"] = interchange.to_dlpack, interchange.dlpack_device
+METHODS["__array_namespace__"] = interchange.array_namespace
 METHODS["ravel"] = METHODS["flatten"] = manipulation.ravel
 METHODS["sort"] = _with_axis(lambda x, axis=None, **o: ordering.sort(x, axis=-1 if axis is None else axis, **o))
 METHODS["argsort"] = _with_axis(lambda x, axis=None, **o: ordering.argsort(x, axis=-1 if axis is None else axis, **o))
@@ -111,4 +128,13 @@ METHODS["imag"] = property(elementwise.imag)
 METHODS["itemsize"] = property(lambda x: x.dtype.itemsize)
 METHODS["nbytes"] = property(lambda x: x.type.nbytes)
 METHODS["block_until_ready"] = lambda x: x
-METHODS["to_device"] = lambda x, device, **_: x
+
+
+def _to_device(x: Array, device: Any, /, *, stream: Any = None) -> Array:
+    """x on a device: the one that it is on."""
+    if str(device) != x.device_name:
+        raise MachineError(f"to_device: {x.type} is on {x.device_name!r}, and cannot be moved to {device!r} yet")
+    return x
+
+
+METHODS["to_device"] = _to_device

@@ -1,4 +1,4 @@
-"""Reductions and running reductions (orders and formulas: docs/numerics.md, Sums and other reductions)."""
+"""Reductions (orders and formulas: docs/numerics.md, Sums and other reductions)."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ from typing import Any
 from tianyuan.array import Array
 from tianyuan.eager import scalar
 from tianyuan.errors import ShapeError
-from tianyuan.functions.operands import Axis, array, check_kind, floating, in_f32, many_axes, one_axis
-from tianyuan.prims import cumulation, reduction
-from tianyuan.prims.conversion import convert
-from tianyuan.prims.linear import broadcast, concatenate, expand_dims, reduce_sum, reshape
+from tianyuan.functions.operands import (
+    Axis,
+    check_kind,
+    floating,
+    in_f32,
+    many_axes,
+    one_axis,
+    promoted,
+    rounded,
+    settled,
+)
+from tianyuan.prims import reduction
+from tianyuan.prims.conversion import convert, strong
+from tianyuan.prims.linear import broadcast, expand_dims, reduce_sum, reshape
 from tianyuan.prims.pointwise.arithmetic import add, mul
 from tianyuan.prims.pointwise.comparison import eq, select
 from tianyuan.prims.pointwise.complexes import imag, real
 from tianyuan.prims.pointwise.products import div, sub
 from tianyuan.prims.pointwise.roots import sqrt
-from tianyuan.types import DEFAULT_INT, DType, as_dtype, bool_, uint64
+from tianyuan.types import DEFAULT_INT, as_dtype, bool_, real_dtype, uint64
 
 
 def _kept(y: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     return expand_dims(y, axes) if keepdims and axes else y
 
 
-def _wide(x: Array, dtype: Any) -> Array:
+def summand(x: Array, dtype: Any) -> Array:
     """The operand in the dtype its sum has: small integers and bools in i64 or u64."""
     if dtype is not None:
         return convert(x, as_dtype(dtype))
@@ -37,22 +47,22 @@ def _wide(x: Array, dtype: Any) -> Array:
 
 def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The sum over ``axis`` (all by default), in ORDER(16, 256). Integers and bools are summed in 64 bits."""
-    x = _wide(array("sum", x), dtype)
-    axes = many_axes("sum", axis, x.ndim)
+    x = summand(settled("sum", x), dtype)
+    axes = many_axes("sum", axis, x)
     return _kept(reduce_sum(x, axes), axes, keepdims)
 
 
 def prod(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The product over ``axis``, in the order of sums."""
-    x = _wide(array("prod", x), dtype)
-    axes = many_axes("prod", axis, x.ndim)
+    x = summand(settled("prod", x), dtype)
+    axes = many_axes("prod", axis, x)
     return _kept(reduction.reduce_prod(x, axes), axes, keepdims)
 
 
 def _extreme(name: str, prim: Callable[..., Array], x: Any, axis: Axis, keepdims: bool) -> Array:
-    x = array(name, x)
+    x = settled(name, x)
     check_kind(name, x, "biuf")
-    axes = many_axes(name, axis, x.ndim)
+    axes = many_axes(name, axis, x)
     if builtins.any(x.shape[a] == 0 for a in axes):
         raise ShapeError(f"{name} of no elements: {x.type} over axes {axes}; there is no value that would be right")
     return _kept(prim(x, axes), axes, keepdims)
@@ -70,68 +80,87 @@ def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 def any(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Whether any element over ``axis`` is true (not 0)."""
-    x = convert(array("any", x), bool_)
-    axes = many_axes("any", axis, x.ndim)
+    x = convert(settled("any", x), bool_)
+    axes = many_axes("any", axis, x)
     return _kept(reduction.reduce_or(x, axes), axes, keepdims)
 
 
 def all(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Whether all elements over ``axis`` are true (not 0)."""
-    x = convert(array("all", x), bool_)
-    axes = many_axes("all", axis, x.ndim)
+    x = convert(settled("all", x), bool_)
+    axes = many_axes("all", axis, x)
     return _kept(reduction.reduce_and(x, axes), axes, keepdims)
 
 
 def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """How many elements over ``axis`` are not 0, i64."""
-    return sum(convert(array("count_nonzero", x), bool_), axis=axis, keepdims=keepdims)
+    return sum(convert(settled("count_nonzero", x), bool_), axis=axis, keepdims=keepdims)
 
 
 # ---- means
+
+
+def _float(who: str, x: Any) -> Array:
+    return strong(floating(who, x))
 
 
 def _count(x: Array, axes: tuple[int, ...]) -> int:
     return math.prod(x.shape[a] for a in axes)
 
 
+def _center(wide: Array, axes: tuple[int, ...]) -> Array:
+    return div(reduce_sum(wide, axes), scalar(_count(wide, axes), wide.dtype))
+
+
 def mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """sum / n over ``axis``; integers in the default float, 16-bit floats in f32, rounded once."""
-    x = floating("mean", x)
-    axes = many_axes("mean", axis, x.ndim)
-    wide = in_f32(x)
-    y = div(reduce_sum(wide, axes), scalar(_count(x, axes), wide.dtype))
-    return _kept(convert(y, x.dtype), axes, keepdims)
+    x = _float("mean", x)
+    axes = many_axes("mean", axis, x)
+    return _kept(rounded(_center(in_f32(x), axes), x), axes, keepdims)
 
 
-average = mean
+def average(x: Any, /, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Array:
+    """The mean, or sum(x · w) / sum(w) with ``weights`` of x's shape (of ``axis``'s extent, for one axis)."""
+    if weights is None:
+        return mean(x, axis=axis, keepdims=keepdims)
+    x, w = (_float("average", v) for v in promoted("average", x, weights))
+    axes = many_axes("average", axis, x)
+    if w.shape != x.shape:
+        if w.shape != tuple(x.shape[a] for a in axes):
+            raise ShapeError(f"average: weights {w.type} fit neither {x.type} nor its axes {axes}")
+        w = broadcast(w, x.shape, axes)
+    wide, scales = in_f32(x), in_f32(w)
+    y = div(reduce_sum(mul(wide, scales), axes), reduce_sum(scales, axes))
+    return _kept(rounded(y, x), axes, keepdims)
 
 
 def var(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
-    """sum(|x - mean|²) / (n - correction) over ``axis``, in two passes."""
-    x = floating("var", x)
-    axes = many_axes("var", axis, x.ndim)
-    return _kept(convert(_variance(x, axes, correction), _real_of(x)), axes, keepdims)
-
-
-def _real_of(x: Array) -> DType:
-    return real(x).dtype if x.dtype.kind == "c" else x.dtype
-
-
-def _variance(x: Array, axes: tuple[int, ...], correction: float) -> Array:
-    wide = in_f32(x)
-    n = _count(x, axes)
-    center = div(reduce_sum(wide, axes), scalar(n, wide.dtype))
-    kept = tuple(a for a in range(x.ndim) if a not in axes)
-    d = sub(wide, broadcast(center, wide.shape, kept))
-    squares = mul(d, d) if d.dtype.kind == "f" else add(mul(real(d), real(d)), mul(imag(d), imag(d)))
-    return div(reduce_sum(squares, axes), scalar(n - correction, squares.dtype))
+    """sum(|x - mean|²) / (n - correction) over ``axis``, in two passes; 16-bit floats in f32, rounded once."""
+    x = _float("var", x)
+    axes = many_axes("var", axis, x)
+    return _kept(convert(_variance(x, axes, correction), real_dtype(x.dtype)), axes, keepdims)
 
 
 def std(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
     """The square root of ``var``."""
-    x = floating("std", x)
-    axes = many_axes("std", axis, x.ndim)
-    return _kept(convert(sqrt(_variance(x, axes, correction)), _real_of(x)), axes, keepdims)
+    x = _float("std", x)
+    axes = many_axes("std", axis, x)
+    return _kept(convert(sqrt(_variance(x, axes, correction)), real_dtype(x.dtype)), axes, keepdims)
+
+
+def _variance(x: Array, axes: tuple[int, ...], correction: float) -> Array:
+    wide = in_f32(x)
+    total = reduce_sum(_squares(sub(wide, _over(_center(wide, axes), wide, axes))), axes)
+    return div(total, scalar(_count(x, axes) - correction, total.dtype))
+
+
+def _over(y: Array, x: Array, axes: tuple[int, ...]) -> Array:
+    """A reduction repeated along the axes that it is over."""
+    return broadcast(y, x.shape, tuple(a for a in range(x.ndim) if a not in axes))
+
+
+def _squares(d: Array) -> Array:
+    return mul(d, d) if d.dtype.kind == "f" else add(mul(real(d), real(d)), mul(imag(d), imag(d)))
 
 
 def ptp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -143,14 +172,14 @@ def ptp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def _argument(name: str, prim: Callable[..., Array], x: Any, axis: int | None, keepdims: bool) -> Array:
-    x = array(name, x)
+    x = settled(name, x)
     check_kind(name, x, "biuf")
-    if x.size == 0:
+    at = 0 if axis is None else one_axis(name, axis, x)
+    if (x.size if axis is None else x.shape[at]) == 0:
         raise ShapeError(f"{name} of no elements: {x.type}")
     if axis is None:
         flat = prim(reshape(x, (x.size,)), 0)
         return reshape(flat, (1,) * x.ndim) if keepdims else flat
-    at = one_axis(name, axis, x.ndim)
     return _kept(prim(x, at), (at,), keepdims)
 
 
@@ -164,83 +193,70 @@ def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Arr
     return _argument("argmin", reduction.argmin, x, axis, keepdims)
 
 
-# ---- running reductions
-
-
-def _running(
-    name: str, prim: Callable[..., Array], x: Any, axis: int | None, dtype: Any, initial: bool, start: int
-) -> Array:
-    x = _wide(array(name, x), dtype) if name in ("cumulative_sum", "cumulative_prod") else array(name, x)
-    if axis is None:
-        if x.ndim > 1:
-            raise ShapeError(f"{name}: an array with {x.ndim} axes needs axis=")
-        x, axis = reshape(x, (x.size,)), 0
-    at = one_axis(name, axis, x.ndim)
-    y = prim(x, at)
-    if not initial:
-        return y
-    from_start = broadcast(scalar(start, x.dtype), tuple(1 if a == at else n for a, n in enumerate(x.shape)), ())
-    return concatenate(from_start, y, axis=at)
-
-
-def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
-    """Running sums along ``axis``, by chunks of 256; with ``include_initial`` a zero comes first."""
-    return _running("cumulative_sum", cumulation.cumsum, x, axis, dtype, include_initial, 0)
-
-
-def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
-    """Running products along ``axis``; with ``include_initial`` a one comes first."""
-    return _running("cumulative_prod", cumulation.cumprod, x, axis, dtype, include_initial, 1)
-
-
-def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Array:
-    """Running sums along ``axis``; of the flat array without one, as NumPy's."""
-    return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
-
-
-def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Array:
-    """Running products along ``axis``; of the flat array without one, as NumPy's."""
-    return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
-
-
-def _flat(x: Any, axis: int | None) -> Array:
-    x = array("cumsum", x)
-    return reshape(x, (x.size,)) if axis is None else x
-
-
-def cummax(x: Any, /, axis: int = 0) -> Array:
-    """Running maxima along ``axis``."""
-    return _running("cummax", cumulation.cummax, x, axis, None, False, 0)
-
-
-def cummin(x: Any, /, axis: int = 0) -> Array:
-    """Running minima along ``axis``."""
-    return _running("cummin", cumulation.cummin, x, axis, None, False, 0)
-
-
 # ---- without NaN
+
+
+def _present(x: Array, instead: float) -> tuple[Array, Array]:
+    """Where there is no NaN, and x with another number in the place of NaN."""
+    there = eq(x, x)
+    return there, select(there, x, scalar(instead, x.dtype))
 
 
 def nansum(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The sum with NaN counted as 0."""
-    x = array("nansum", x)
-    return sum(select(eq(x, x), x, scalar(0, x.dtype)), axis=axis, keepdims=keepdims)
+    return sum(_present(settled("nansum", x), 0)[1], axis=axis, keepdims=keepdims)
+
+
+def _nancenter(wide: Array, axes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """Where there is no NaN, how many such places, and their mean."""
+    there, filled = _present(wide, 0)
+    count = reduce_sum(convert(there, wide.dtype), axes)
+    return there, count, div(reduce_sum(filled, axes), count)
 
 
 def nanmean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The mean of what is not NaN."""
-    x = floating("nanmean", x)
-    count = sum(eq(x, x), axis=axis, keepdims=keepdims, dtype=x.dtype)
-    return div(nansum(x, axis=axis, keepdims=keepdims), count)
+    """The mean of what is not NaN (NaN if nothing is); 16-bit floats in f32."""
+    x = _float("nanmean", x)
+    axes = many_axes("nanmean", axis, x)
+    return _kept(rounded(_nancenter(in_f32(x), axes)[2], x), axes, keepdims)
+
+
+def _nanvariance(x: Array, axes: tuple[int, ...], correction: float) -> Array:
+    wide = in_f32(x)
+    there, count, center = _nancenter(wide, axes)
+    d = select(there, sub(wide, _over(center, wide, axes)), scalar(0, wide.dtype))
+    total = reduce_sum(_squares(d), axes)
+    return div(total, sub(convert(count, total.dtype), scalar(correction, total.dtype)))
+
+
+def nanvar(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """The variance of what is not NaN, in two passes."""
+    x = _float("nanvar", x)
+    axes = many_axes("nanvar", axis, x)
+    return _kept(convert(_nanvariance(x, axes, correction), real_dtype(x.dtype)), axes, keepdims)
+
+
+def nanstd(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    """The square root of ``nanvar``."""
+    x = _float("nanstd", x)
+    axes = many_axes("nanstd", axis, x)
+    return _kept(convert(sqrt(_nanvariance(x, axes, correction)), real_dtype(x.dtype)), axes, keepdims)
+
+
+def _nanextreme(name: str, extreme: Callable[..., Array], x: Any, instead: float, axis: Axis, keepdims: bool) -> Array:
+    x = _float(name, x)
+    there, filled = _present(x, instead)
+    found = extreme(filled, axis=axis, keepdims=keepdims)
+    return select(
+        any(there, axis=axis, keepdims=keepdims), found, broadcast(scalar(math.nan, x.dtype), found.shape, ())
+    )
 
 
 def nanmax(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest of what is not NaN (-inf if nothing is)."""
-    x = floating("nanmax", x)
-    return max(select(eq(x, x), x, scalar(-math.inf, x.dtype)), axis=axis, keepdims=keepdims)
+    """The largest of what is not NaN (NaN if nothing is)."""
+    return _nanextreme("nanmax", max, x, -math.inf, axis, keepdims)
 
 
 def nanmin(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest of what is not NaN (inf if nothing is)."""
-    x = floating("nanmin", x)
-    return min(select(eq(x, x), x, scalar(math.inf, x.dtype)), axis=axis, keepdims=keepdims)
+    """The smallest of what is not NaN (NaN if nothing is)."""
+    return _nanextreme("nanmin", min, x, math.inf, axis, keepdims)

@@ -119,8 +119,8 @@ def _axes_of(item: Any) -> int:
     """How many axes an index covers; an ellipsis counts as none."""
     if item is None or item is Ellipsis:
         return 0
-    given: Any = np.asarray(item) if isinstance(item, list) else item
-    return given.ndim if isinstance(given, Array | np.ndarray) and given.dtype.kind == "b" else 1
+    given: Any = np.asarray(item) if isinstance(item, list) else item  # pyright: ignore[reportUnknownVariableType]
+    return given.ndim if isinstance(given, Array | np.ndarray) and given.dtype.kind == "b" else 1  # pyright: ignore
 
 
 def _unmasked(item: Any, shape: Ints) -> list[Any]:

@@ -13,9 +13,25 @@ from tianyuan.cases import Case, Cases
 from tianyuan.core import Prim, Rewriting, primitive, type_of
 from tianyuan.errors import ArrayTypeError
 from tianyuan.lowering import Scalars
-from tianyuan.types import ALL, COMPLEX, FLOATS, INTEGERS, ArrayType, DType, as_dtype, bfloat16, bool_, real_dtype
+from tianyuan.types import (
+    ALL,
+    COMPLEX,
+    DEFAULTS,
+    FLOATS,
+    INTEGERS,
+    ArrayType,
+    DType,
+    as_dtype,
+    bfloat16,
+    bool_,
+    complex128,
+    float64,
+    int64,
+    real_dtype,
+)
 
 DIFFERENTIABLE = FLOATS + COMPLEX
+_WEAK_RISES = {(int64, float64), (int64, complex128), (float64, complex128)}
 
 
 def _conversions(dtype: DType) -> list[Case]:
@@ -26,6 +42,9 @@ def _conversions(dtype: DType) -> list[Case]:
 @primitive
 class Convert(Prim):
     """The values of x in another ``dtype``, rounded once, directly; a weak type becomes strong.
+
+    Only from one weak type to another, of a higher kind (i64* to f64*, f64* to c128*), does it stay weak: so a
+    number that a function takes as a float is still a number.
 
     Float to integer truncates, saturates, and takes NaN to 0; to bool is x ≠ 0; integers wrap; complex to
     real keeps the real part. Linear (over the reals) between floats and complex numbers; to or from
@@ -40,7 +59,7 @@ class Convert(Prim):
         for dtype in (x.dtype, self.dtype):
             if dtype.kind == "k":
                 raise ArrayTypeError(f"convert takes numbers or bool, got {x} to {self.dtype}")
-        return (x.with_dtype(self.dtype),)
+        return (ArrayType(self.dtype, x.shape, x.weak and (x.dtype, self.dtype) in _WEAK_RISES),)
 
     def lower(self, *types: ArrayType) -> lowering.Map:
         """One element at a time."""
@@ -173,7 +192,14 @@ class Bitcast(Prim):
 
 def convert(x: Array, dtype: DType) -> Array:
     """The values of ``x`` in ``dtype``; x itself where it has it already and is not weak."""
-    return x if x.dtype == dtype and not x.type.weak else Convert(dtype)(x)
+    if x.dtype != dtype:
+        x = Convert(dtype)(x)
+    return Convert(dtype)(x) if x.type.weak else x
+
+
+def strong(x: Array) -> Array:
+    """The array with a strong type: a number takes the default dtype of its kind."""
+    return convert(x, DEFAULTS[x.dtype.kind]) if x.type.weak else x
 
 
 def bitcast(x: Array, dtype: DType) -> Array:

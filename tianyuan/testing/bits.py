@@ -57,5 +57,5 @@ def _ordinals(x: Any) -> Any:
     """Integers in the order of the floats: the next float has the next integer."""
     bits: Any = x.view(f"i{x.dtype.itemsize}").astype(object if x.dtype.itemsize == 8 else np.int64)
     lowest: Any = -(2 ** (8 * x.dtype.itemsize - 1))
-    ordered: Any = np.where(bits < 0, lowest - bits, bits)
-    return ordered
+    ordered: Any = np.where(bits < 0, lowest - bits, bits)  # pyright: ignore[reportUnknownVariableType]
+    return ordered  # pyright: ignore[reportUnknownVariableType]
