@@ -244,6 +244,7 @@ from tianyuan.functions.running import cumsum as cumsum
 from tianyuan.functions.running import cumulative_prod as cumulative_prod
 from tianyuan.functions.running import cumulative_sum as cumulative_sum
 from tianyuan.functions.running import diff as diff
+from tianyuan.functions.sets import isin as isin
 from tianyuan.functions.sets import unique_all as unique_all
 from tianyuan.functions.sets import unique_counts as unique_counts
 from tianyuan.functions.sets import unique_inverse as unique_inverse

@@ -6,17 +6,18 @@ from typing import Any, NamedTuple
 
 from tianyuan.array import Array
 from tianyuan.eager import scalar
-from tianyuan.functions.operands import settled
-from tianyuan.functions.ordering import flatnonzero, known
+from tianyuan.functions.operands import promoted, settled
+from tianyuan.functions.ordering import flatnonzero, known, searchsorted
 from tianyuan.functions.statistics import sum as total
 from tianyuan.indexing import take
 from tianyuan.prims import sorting
-from tianyuan.prims.conversion import convert
+from tianyuan.prims.conversion import convert, strong
 from tianyuan.prims.creation import full, iota, zeros
 from tianyuan.prims.cumulation import cumsum
 from tianyuan.prims.linear import concatenate, reshape, slice_axis
-from tianyuan.prims.pointwise.arithmetic import sub
-from tianyuan.prims.pointwise.comparison import lt, ne, select
+from tianyuan.prims.pointwise.arithmetic import add, minimum, sub
+from tianyuan.prims.pointwise.bitwise import bitwise_not
+from tianyuan.prims.pointwise.comparison import eq, lt, ne, select
 from tianyuan.types import DEFAULT_INT, ArrayType, bool_
 
 
@@ -102,3 +103,22 @@ def unique_inverse(x: Any, /, *, size: int | None = None, fill_value: Any = None
 def unique_values(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> Array:
     """The unique values of x; ``size`` as of ``unique_all``."""
     return unique_all(x, size=size, fill_value=fill_value).values
+
+
+def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Array:
+    """Whether each element of x1 is equal to one of x2 (with ``invert``: to none), bool of x1's shape. NaN is not.
+
+    A binary search in x2, sorted.
+    """
+    x, among = (_without_negative_zero(strong(a)) for a in promoted("isin", x1, x2))
+    if not among.size:
+        return full(invert, bool_, x.shape)
+    (values,) = sorting.sort([reshape(among, (among.size,))], 0, 1, False)
+    place = searchsorted(values, x)
+    found = eq(take(values, minimum(place, scalar(among.size - 1, DEFAULT_INT))), x)
+    return bitwise_not(found) if invert else found
+
+
+def _without_negative_zero(x: Array) -> Array:
+    """x with 0.0 for -0.0, which is equal to it but comes before it when sorted."""
+    return add(x, scalar(0.0, x.dtype)) if x.dtype.kind in "fc" else x
