@@ -137,7 +137,7 @@ def store_some(k: Lanes, value: Value, pointer: str, count: Extent) -> None:
 
 
 def _has_masks(k: Lanes, dtype: DType) -> bool:
-    """Whether the CPU reads and writes some of a vector's elements at once (a copy by memcpy costs five times as much)."""
+    """Whether the CPU reads and writes some of a vector's elements at once: memcpy takes five times as long."""
     return k.target == "x86_64" and k.has_fma and dtype.kind in "fiu" and dtype.itemsize >= 4
 
 

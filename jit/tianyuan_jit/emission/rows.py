@@ -64,7 +64,10 @@ class Rows:
         self.level = levels(kernel.nodes)
         self.along = varies(kernel, axis) if kernel.extents else [False] * len(kernel.nodes)
         self.phases = self._plan()
-        self.kept = self._keep()
+        in_rows = bool(self.outer) or kernel.folded > 0
+        self.single = in_rows and isinstance(self.n, int) and 1 <= self.n <= LANES  # a row is one vector
+        self.kept = {} if self.single else self._keep()
+        self.seen: Values = {}  # vectors of a row that is one
 
     # ---- plan
 
@@ -172,6 +175,7 @@ class Rows:
     def row(self, outer: Sequence[Extent], start: Extent, stop: Extent) -> None:
         """One row from element ``start`` to ``stop``."""
         values: Values = {}
+        self.seen = {}
         self.bases = {
             v: self.place(v, [*outer, 0])
             for v in [
@@ -221,6 +225,9 @@ class Rows:
         """One walk along the row."""
         folds, _ = self.phases[p]
         if not folds:
+            if self.single:
+                self.block(p, 0, stop, values)
+                return
             with self.f.loop(start, stop, LANES) as j:
                 self.block(p, j, stop, values)
             return
@@ -252,6 +259,9 @@ class Rows:
         ops = [(operation(self.kernel.nodes[i]), self.fold_dtype(i)) for i in folds]
         if isinstance(self.n, int) and self.n == 0:
             return [empty(self.one, op, d) for op, d in ops]
+        if self.single:
+            pairs = zip(ops, self.block(p, 0, last, values), strict=True)
+            return [halves(self.k, op, value) for (op, _), value in pairs]
         state = [t for op, d in ops for t in typed(self.k, identity(self.k, op, d))]
 
         def step(j: str, *carried: str) -> list[str]:
@@ -298,13 +308,15 @@ class Rows:
     def vectors(self, p: int, j: Extent, stop: Extent, row: Values) -> Values:
         """All nodes that the phase needs at sixteen elements."""
         wanted = self._computed(p)
-        values: Values = {}
-        direct = [i for i in wanted if self._loaded(i, p)]
+        values: Values = dict(self.seen)
+        direct = [i for i in wanted if self._loaded(i, p) and i not in values]
         for i, value in zip(direct, self.load_blocks(direct, j, stop), strict=True):
             values[i] = value
         for i in wanted:
             if i not in values:
                 values[i] = self.vector(i, j, stop, values, row)
+        if self.single:
+            self.seen = values
         return values
 
     def _computed(self, p: int) -> list[int]:
@@ -345,6 +357,8 @@ class Rows:
         def partial() -> list[Value]:
             return [load_some(self.k, p, d, count) for p, d in zip(places, dtypes, strict=True)]
 
+        if isinstance(count, int):
+            return partial()
         return either(self.k, self.f.op(f"icmp sge i64 {count}, {LANES}"), full, partial)
 
     def block_place(self, i: int, j: Extent) -> str:
@@ -400,6 +414,9 @@ class Rows:
         """Store sixteen elements, or what there is."""
         if self.whole(self.n):
             store(self.k, value, place)
+            return
+        if isinstance(count, int):
+            store_some(self.k, value, place, count)
             return
         choose(
             self.f,

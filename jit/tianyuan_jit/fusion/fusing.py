@@ -18,7 +18,9 @@ from attrs import define, evolve, field, frozen
 from tianyuan import lowering
 from tianyuan.core import Prim
 from tianyuan.program import Atom, Eqn, Program, Source, Var
-from tianyuan.types import ArrayType
+from tianyuan.types import ArrayType, float32
+from tianyuan_jit.emission.folding import LANES
+from tianyuan_jit.emission.nodes import is_dear
 from tianyuan_jit.fusion.clusters import Cluster, Member
 from tianyuan_jit.fusion.leaves import Ints, Leaf, row_major, viewed, whole
 from tianyuan_jit.fusion.reusing import in_loop, in_place
@@ -38,6 +40,8 @@ RESHAPE = lowering.Reshape()
 LOOPS = (lowering.Scan, lowering.While, lowering.Branch, lowering.Call)
 LONG_ROW = 1 << 15  # elements a row may have for its consumers to be fused: a row is walked more than once
 TALL_COLUMN = 1 << 9
+SHORT_ROW = 32  # elements of a row beside which one more logarithm, of a single number, would be seen
+QUICK = frozenset(("div", "sqrt", "rsqrt"))  # dear ones that the CPU computes itself
 DEEP = 40  # 0-d operations in a chain that are computed anew by everyone who needs them
 
 
@@ -181,7 +185,7 @@ class _Walk:
             return self.shaped(self.pointwise(prim, [self.squeezed(a) for a in args], small), type)
         for cluster in self.candidates(args, type.shape):
             axes = self.placed(cluster, args, type.shape)
-            if axes is not None:
+            if axes is not None and not self.better_in_vectors(cluster, prim, axes):
                 return self.join(cluster, prim, args, type, axes)
         cluster = self.begin(type.shape)
         return self.join(cluster, prim, args, type, cluster.full)
@@ -225,6 +229,12 @@ class _Walk:
             inside = any(isinstance(a, Member) and a.cluster is cluster for a in args)
             return outer if inside and self.aligned(cluster, args, outer) else None
         return None
+
+    def better_in_vectors(self, cluster: Cluster, prim: Prim, axes: Ints) -> bool:
+        """Whether a value for each short row is dear: in a kernel over the rows, sixteen are computed at once."""
+        if axes == cluster.full or prim.name in QUICK or not is_dear(Apply(prim, (), float32)):
+            return False
+        return _sizes(cluster, cluster.outer) >= LANES and _sizes(cluster, cluster.folded or ()) <= SHORT_ROW
 
     def available(self, value: Value) -> int:
         """The index of the cluster after which (or within which) a value can be had."""

@@ -81,6 +81,8 @@ CASES: dict[str, tuple[Fun, tuple[ty.Array, ...], list[str]]] = {
     "a sum of a product": (lambda x, w: ty.sum(x @ w, axis=1), (A, W), ["contract", "fold"]),
     "a product of a map": (lambda x, w: (x * 2.0) @ w, (A, W), ["map", "contract"]),
     "a product of a transposed array": (lambda x, w: x @ w.T, (A, W), ["contract"]),
+    "logarithms of long rows": (lambda x: ty.log(ty.sum(x * x, axis=1)), (A,), ["fold"]),
+    "logarithms of short rows": (lambda x: ty.log(ty.sum(x * x, axis=1)), (ty.matrix_transpose(A),), ["fold", "map"]),
     "sums that keep their axes": (lambda x: ty.sum(x, axis=1, keepdims=True) * 2.0 + x[:, :1], (A,), ["fold"]),
     "a sum over an axis of one": (lambda x: ty.sum(x[:, :1] * 2.0, axis=1), (A,), ["map"]),
     "a product with one row": (lambda x, w: ty.tanh(x[0] @ w + w[1]), (A, W), ["contract and map"]),
