@@ -64,7 +64,7 @@ def _gather(a: Any, b: Any, n: int) -> Any:
 
 def _scatter(a: Any, b: Any, n: int) -> Any:
     line = _line(b)
-    return ty.zeros(5).at[(ty.arange(line.shape[0]) * (n + 1)) % 5].add(line)
+    return ty.zeros(5, dtype=line.dtype).at[(ty.arange(line.shape[0]) * (n + 1)) % 5].add(line)
 
 
 def _matmul(a: Any, b: Any, n: int) -> Any:

@@ -1,0 +1,100 @@
+"""Towers of transformations over programs with control flow: bits against the plain tower, values by differences.
+
+Two hundred are drawn in every run, the same ones; ten thousand new ones under the marker ``slow``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import tianyuan as ty
+from tests.laws.bits import same_bits
+from tests.laws.towers import FORWARD, Tower, finite, loss, tangents, towers
+
+
+def same(actual: Any, expected: Any) -> None:
+    """Trees of one structure and the same bits."""
+    assert ty.tree.structure(actual) == ty.tree.structure(expected)
+    for a, e in zip(ty.tree.leaves(actual), ty.tree.leaves(expected), strict=True):
+        same_bits(np.asarray(a), np.asarray(e))
+
+
+def has_the_bits_of_the_plain_tower(tower: Tower) -> str:
+    """Layers that change nothing change no bit, eagerly and jitted."""
+    x = tower.inputs(ty.float32)
+    expected = tower.build(plain=True)(*x)
+    if not finite(expected):
+        return "not finite"
+    f = tower.build(plain=False)
+    same(f(*x), expected)
+    same(ty.jit(f)(*x), expected)
+    return "bits"
+
+
+def flat(tree: Any) -> np.ndarray[Any, Any]:
+    """All leaves in one vector."""
+    return np.concatenate([np.asarray(v, np.float64).ravel() for v in ty.tree.leaves(tree)])
+
+
+def agrees_with_differences(tower: Tower) -> str:
+    """The outermost derivative is the limit of differences of what is below it, where these have one."""
+    at = tower.last_derivative()
+    if at is None or any(name == "short" for name, *_ in tower.recipe.steps):
+        return "no derivative"
+    f, x = tower.upto(at).build(plain=False), tower.inputs(ty.float64)
+    v = tangents(*x)
+    if tower.layers[at][0] in FORWARD:
+        actual = flat(ty.jvp(f, tuple(x), v)[1])
+    else:
+        f = loss(f)
+        actual = sum(float(ty.sum(g * d)) for g, d in zip(ty.grad(f, (0, 1))(*x), v, strict=True))
+    coarse, fine = (difference(f, x, v, h) for h in (2e-5, 1e-5))
+    scale = 1.0 + np.abs(fine).max(initial=0.0)
+    if not np.isfinite(scale) or np.abs(coarse - fine).max(initial=0.0) > 1e-5 * scale:
+        return "no limit"  # a step crosses a branch, a tie or a pole
+    np.testing.assert_allclose(actual, fine, rtol=0, atol=1e-4 * scale)
+    return "differences"
+
+
+def difference(f: Any, x: Any, v: Any, h: float) -> np.ndarray[Any, Any]:
+    """(f(x + h v) - f(x - h v)) / 2h."""
+    up, down = (flat(f(*(a + s * h * d for a, d in zip(x, v, strict=True)))) for s in (1.0, -1.0))
+    return (up - down) / (2 * h)
+
+
+def checked(examples: int, fixed: bool) -> Counter[str]:
+    """Draw towers and hold both against each; what was compared."""
+    compared = Counter[str]()
+
+    def hold(tower: Tower) -> None:
+        compared[has_the_bits_of_the_plain_tower(tower)] += 1
+        compared[agrees_with_differences(tower)] += 1
+
+    chosen = settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=fixed,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    chosen(given(towers)(hold))()
+    return compared
+
+
+def test_two_hundred_towers() -> None:
+    """The same towers in every run; most can be compared."""
+    compared = checked(200, fixed=True)
+
+    assert compared["bits"] > 150
+    assert compared["differences"] > 80
+
+
+@pytest.mark.slow
+def test_ten_thousand_towers() -> None:
+    """New towers in every run."""
+    checked(10_000, fixed=False)
