@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,17 +19,18 @@ from attrs import evolve, field, frozen
 from tianyuan import lowering, tree
 from tianyuan.array import Array
 from tianyuan.cases import Case, Cases
-from tianyuan.core import Prim, Rewriting, Undef, current, primitive
+from tianyuan.core import Prim, Rewriting, Undef, current, interpreting, primitive
 from tianyuan.errors import ArrayTypeError, NoRuleError, TreeError
 from tianyuan.prims.conversion import convert
 from tianyuan.prims.creation import zeros
-from tianyuan.prims.linear import reduce_sum
+from tianyuan.prims.linear import moveaxis, reduce_sum
 from tianyuan.program import Eqn, Program, evaluate
 from tianyuan.transforms.arguments import argument_name, described, flat_arrays, name_of
 from tianyuan.transforms.batching import at_front, batch_flat
 from tianyuan.transforms.derivatives import settled
 from tianyuan.transforms.forward import differentiable, jvp_flat
 from tianyuan.transforms.programs import batch_program
+from tianyuan.transforms.reverse import MixedError, Recording, linearize_flat
 from tianyuan.transforms.tracing import Traced, trace
 from tianyuan.types import ArrayType, DType
 
@@ -52,6 +54,8 @@ class CustomCall:
     def jvp(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """Results and tangents by the user's forward rule."""
         if self.forward is None:
+            if self.save is None:
+                raise NoRuleError(f"{self.name}: its jvp rule goes through a function that has no forward mode")
             raise NoRuleError(
                 f"{self.name} has a custom_vjp rule but no custom_jvp rule, so it has no forward mode; define one too"
             )
@@ -62,12 +66,33 @@ class CustomCall:
     def linearize(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
         """Results, and tangents recorded as the transpose of the user's reverse rule."""
         if self.save is None or self.pull is None:
-            return self.jvp(primals, tangents)
+            return self._linearize_forward(primals, tangents)
         outs = self.save(*primals)
         count = self.results()
         results, residuals = outs[:count], outs[count:]
         tangent = CustomTangent(self.pull, len(residuals), tuple(r.type.strong for r in results))
         return results, tangent(*residuals, *_whole(primals, tangents))
+
+    def _linearize_forward(self, primals: Sequence[Array], tangents: Sequence[Maybe]) -> tuple[Any, Any]:
+        """The forward rule, its linear part recorded; where it mixes both in a loop or branch, linearized itself."""
+        recording = current()
+        if not isinstance(recording, Recording):
+            return self.jvp(primals, tangents)
+        mark = len(recording.stage.eqns)
+        try:
+            with interpreting(Recording(recording.prev, recording.stage, strict=True)):
+                return self.jvp(primals, tangents)
+        except MixedError:
+            del recording.stage.eqns[mark:]
+        whole = _whole(primals, tangents)
+        floats = [differentiable(t.type) for t in whole]
+        forward = self.forward
+        assert forward is not None
+        zero = [zeros(t.type) for t in whole]
+        outs, linear = linearize_flat(lambda *dots: forward(*primals, *dots), zero, floats)
+        pushed = linear.apply([t for t, m in zip(whole, floats, strict=True) if m])
+        count = len(outs) // 2
+        return outs[:count], [settled(t, x.type) for t, x in zip(pushed[count:], outs[:count], strict=True)]
 
     def batched(self, size: int, dims: Sequence[int | None]) -> CustomCall:
         """The call over batched arguments; every result has its batch axis first."""
@@ -106,7 +131,8 @@ class CustomCall:
         outs = list(call.program.out_types)
         parts: list[Traced | None] = [call, None, None, None]
         if self.forward is not None:
-            parts[1] = trace(self.forward, [*types, *(t.strong for t in types)])
+            with suppress(NoRuleError):  # a rule through a function without forward mode is an error when it is used
+                parts[1] = trace(self.forward, [*types, *(t.strong for t in types)])
         if self.save is not None and self.pull is not None:
             parts[2] = trace(self.save, types)
             saved = list(parts[2].program.out_types[len(outs) :])
@@ -131,7 +157,7 @@ def _sum_unmapped(pull: Flat, dims: Sequence[int | None]) -> Flat:
 
     def run(*args: Array) -> list[Array]:
         outs = pull(*args)
-        return [x if d is not None else reduce_sum(x, (0,)) for x, d in zip(outs, dims, strict=True)]
+        return [reduce_sum(x, (0,)) if d is None else moveaxis(x, 0, d) for x, d in zip(outs, dims, strict=True)]
 
     return run
 
@@ -235,7 +261,7 @@ class CustomFunction(Prim):
         """By the user's reverse rule, or the forward one. Arrays closed over travel as residuals."""
         call, n = self._as_call(primals, tangents)
         if self.save is None or self.pull is None:
-            return call.jvp(primals[n:], tangents[n:])
+            return call.linearize(primals[n:], tangents[n:])
         outs = evaluate(self.save, primals)
         count, pull = len(self.call.results), self.pull
         residuals = [*primals[:n], *outs[count:]]

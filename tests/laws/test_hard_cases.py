@@ -402,3 +402,17 @@ def test_neural_ode_by_adjoint_and_by_unrolling() -> None:
     assert apart[0] < 1e-5
     assert apart[1] < apart[0] / 8
     gradient_is_right(lambda w: ty.sum(solve(w, f64(X), 10) ** 2), W)
+
+
+# ---- complex numbers
+
+
+@pytest.mark.parametrize("z", [3 - 4j, -1 + 0.5j, 0.25j])
+def test_gradient_with_respect_to_a_complex_number(z: complex) -> None:
+    """df/dx - i df/dy, of real functions, without ``holomorphic``."""
+    for f in (ty.abs, ty.angle, lambda z: ty.real(z * z * ty.conj(z)), lambda z: ty.sum(ty.abs(ty.exp(z)) ** 2)):
+        value = lambda w, f=f: float(f(ty.asarray(np.complex128(w))))  # noqa: E731
+        h = 1e-6
+        dx, dy = ((value(z + h * d) - value(z - h * d)) / (2 * h) for d in (1, 1j))
+
+        close(ty.grad(f)(ty.asarray(np.complex128(z))), dx - 1j * dy, 1e-6)

@@ -36,6 +36,9 @@ def has_the_bits_of_the_plain_tower(tower: Tower) -> str:
     return "bits"
 
 
+NO_LIMIT = ("short", "stop")  # steps that round to 16 bits, and whose derivative is zero by decree
+
+
 def flat(tree: Any) -> np.ndarray[Any, Any]:
     """All leaves in one vector."""
     return np.concatenate([np.asarray(v, np.float64).ravel() for v in ty.tree.leaves(tree)])
@@ -44,7 +47,7 @@ def flat(tree: Any) -> np.ndarray[Any, Any]:
 def agrees_with_differences(tower: Tower) -> str:
     """The outermost derivative is the limit of differences of what is below it, where these have one."""
     at = tower.last_derivative()
-    if at is None or any(name == "short" for name, *_ in tower.recipe.steps):
+    if at is None or any(name in NO_LIMIT for name, *_ in tower.recipe.steps):
         return "no derivative"
     f, x = tower.upto(at).build(plain=False), tower.inputs(ty.float64)
     v = tangents(*x)
@@ -91,7 +94,7 @@ def test_two_hundred_towers() -> None:
     compared = checked(200, fixed=True)
 
     assert compared["bits"] > 150
-    assert compared["differences"] > 80
+    assert compared["differences"] > 60
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 """Towers of transformations over random programs, as data: up to four layers, each a name and a small number.
 
 ``Tower.build(plain=False)`` is the tower as written. ``build(plain=True)`` is what the laws say it equals to the bit:
-``jit``, ``checkpoint`` and custom rules left out, and a ``vmap`` written as a Python loop where no reverse mode is
-around it (there the cotangent of a shared value is a sum over the batch, docs/numerics.md).
+``jit``, ``checkpoint`` and custom rules left out (a reverse rule only to first order), and a ``vmap`` written as a
+Python loop where no reverse mode is around it (there the cotangent of a shared value is a sum over the batch,
+docs/numerics.md).
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Tower:
             around = [other for other, _ in self.layers[i + 1 :]]
             if plain and name == "vmap" and not any(o in REVERSE for o in around):
                 made = looped(made, n)
-            elif not (plain and name in SAME):
+            elif not (plain and name in SAME and not (name == "custom_vjp" and twice(around))):
                 made = LAYERS[name](made, n)
         return made
 
@@ -148,12 +149,23 @@ class Tower:
         return evolve(self, layers=self.layers[:count])
 
 
+def twice(around: Sequence[str]) -> bool:
+    """Whether derivatives of second order are taken: those of a reverse rule are those of its own program."""
+    return sum(o in (*REVERSE, *FORWARD) for o in around) > 1
+
+
 def possible(layers: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """The layers, a reverse rule that meets forward mode first replaced by a forward rule, which has both."""
+    """The layers, a reverse rule that meets forward mode first replaced by a forward rule, which has both.
+
+    A forward rule made of ``jvp`` is forward mode too, where it is differentiated.
+    """
     fixed: list[tuple[str, int]] = []
     for i, (name, n) in enumerate(layers):
-        after = [other for other, _ in layers[i + 1 :] if other in (*REVERSE, *FORWARD)]
-        fixed.append(("custom_jvp" if name == "custom_vjp" and after and after[0] in FORWARD else name, n))
+        after = [other for other, _ in layers[i + 1 :] if other in (*REVERSE, *FORWARD, "custom_jvp")]
+        while after and after[-1] == "custom_jvp":
+            after.pop()
+        forward = bool(after) and after[0] not in REVERSE
+        fixed.append(("custom_jvp" if name == "custom_vjp" and forward else name, n))
     return tuple(fixed)
 
 

@@ -24,16 +24,27 @@ from tianyuan.transforms.forward import Forward, differentiable
 from tianyuan.transforms.tracing import Stage, Staged
 
 
-class Recording(Interpreter):
-    """Runs what depends on primals only; records what depends on a tangent."""
+class MixedError(Exception):
+    """A primitive that holds Programs was given tangents under way where its results may not depend on them all."""
 
-    def __init__(self, prev: Interpreter, stage: Stage) -> None:
+
+class Recording(Interpreter):
+    """Runs what depends on primals only; records what depends on a tangent.
+
+    A loop or branch is recorded whole, so with ``strict``, for rules of the user's, one that takes primals and tangents
+    together raises MixedError: its primal results would be recorded too.
+    """
+
+    def __init__(self, prev: Interpreter, stage: Stage, strict: bool = False) -> None:
         self.prev = prev
         self.stage = stage
+        self.strict = strict
 
     def process(self, prim: Prim, args: Sequence[Array]) -> Sequence[Array]:
         """Record if any argument is a recorded tangent, else pass down."""
         if any(isinstance(a, Staged) and a.stage is self.stage for a in args):
+            if self.strict and type(prim).linearize is not Prim.linearize:
+                raise MixedError
             return self.stage.process(prim, args)
         with interpreting(self.prev):
             return self.prev.process(prim, args)

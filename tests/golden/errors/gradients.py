@@ -52,8 +52,8 @@ def string_leaf(ty):
     return ty.grad(lambda p: ty.sum(p["w"]))(params)
 
 
-def complex_argument(ty):
-    """A complex argument without ``holomorphic``."""
+def complex_loss(ty):
+    """A complex loss without ``holomorphic``."""
     return ty.grad(lambda z: ty.sum(z * z))(ty.asarray([1.0 + 2.0j]))
 
 
