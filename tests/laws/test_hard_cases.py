@@ -416,3 +416,51 @@ def test_gradient_with_respect_to_a_complex_number(z: complex) -> None:
         dx, dy = ((value(z + h * d) - value(z - h * d)) / (2 * h) for d in (1, 1j))
 
         close(ty.grad(f)(ty.asarray(np.complex128(z))), dx - 1j * dy, 1e-6)
+
+
+# ---- custom rules around control flow
+
+
+def branching(x: ty.Array) -> ty.Array:
+    """A branch, a loop and a region to be recomputed."""
+    x = ty.cond(ty.sum(x) > 0, ty.sin, ty.cos, x)
+    x = ty.scan(lambda c, a: (ty.tanh(c * a) + x, None), x, f64([0.5, -1.5]))[0]
+    return ty.sum(ty.checkpoint(lambda v: ty.sin(v) * v)(x))
+
+
+def test_forward_rule_that_differentiates_control_flow() -> None:
+    """A custom_jvp rule may call jvp on loops and branches; in reverse mode its primal part stays what it is."""
+    custom = ty.custom_jvp(branching)
+    custom.defjvp(lambda primals, tangents: ty.jvp(branching, primals, tangents))
+
+    same(ty.value_and_grad(custom)(f64(X)), ty.value_and_grad(branching)(f64(X)))
+    same(ty.jit(ty.grad(custom))(f64(X)), ty.grad(branching)(f64(X)))
+    gradient_is_right(custom, X)
+    close(ty.hessian(custom)(f64(X)), ty.hessian(branching)(f64(X)), 1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_cotangents_of_a_mapped_reverse_rule(axis: int) -> None:
+    """The cotangent of an argument mapped along an inner axis has the batch where the argument has it."""
+
+    @ty.custom_vjp
+    def f(x: ty.Array) -> ty.Array:
+        return ty.sum(x * f64(X))
+
+    f.defvjp(lambda x: (f(x), None), lambda _, ct: (ct * f64(X),))
+    g = ty.grad(lambda x: ty.sum(ty.vmap(f, axis)(x) * f64([1.0, 2.0, 3.0, 4.0, 5.0])))(f64(W))
+
+    expected = np.outer(np.arange(1.0, 6.0), X)
+    assert np.asarray(g).tolist() == (expected if axis == 0 else expected.T).tolist()
+
+
+def test_forward_rule_without_forward_mode_is_traced() -> None:
+    """A rule that goes through a reverse rule is an error when it is used, not when the function is jitted."""
+    inner = ty.custom_vjp(ty.sin)
+    inner.defvjp(lambda x: (ty.sin(x), x), lambda x, ct: (ct * ty.cos(x),))
+    outer = ty.custom_jvp(lambda x: inner(x))
+    outer.defjvp(lambda primals, tangents: ty.jvp(inner, primals, tangents))
+
+    same(ty.jit(outer)(f64(X)), ty.sin(f64(X)))
+    with pytest.raises(ty.NoRuleError, match="no forward mode"):
+        ty.jit(lambda x: ty.jvp(outer, (x,), (x,)))(f64(X))
