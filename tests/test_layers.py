@@ -30,8 +30,8 @@ FLOORS = [
         "prims.scattering",
     ],
     ["transforms"],
-    ["control", "custom_rules", "callbacks", "collectives", "keys_in_use"],
-    ["functions", "indexing", "linalg", "fft", "special", "random", "printing", "digest"],
+    ["control", "custom_rules", "callbacks", "collectives", "keys_in_use", "composing"],
+    ["functions", "indexing", "linalg", "decompositions", "fft", "special", "random", "printing", "digest"],
     ["compiling", "retracing", "saving"],
     ["nn", "optim", "data", "record", "testing", "aliases", "lax", "cli"],
 ]

@@ -11,6 +11,7 @@ from typing import Any
 if not sys.platform.startswith("linux"):
     raise ImportError("tianyuan runs on Linux x86-64 for now; on macOS and Windows use a container or WSL")
 
+from tianyuan import fft as fft
 from tianyuan import linalg as linalg
 from tianyuan import printing as printing
 from tianyuan import random as random

@@ -1,0 +1,20 @@
+"""The plan of a Fourier transform: a function of n alone (docs/numerics.md, Contractions)."""
+
+from __future__ import annotations
+
+RADICES = (4, 2, 3, 5, 7, 11, 13)
+
+
+def factors(n: int) -> tuple[int, ...] | None:
+    """n as a product of the radices, 4 as often as it divides, then 2, 3, …; None where it is not one."""
+    found: list[int] = []
+    for radix in RADICES:
+        while n % radix == 0:
+            found.append(radix)
+            n //= radix
+    return tuple(found) if n == 1 else None
+
+
+def convolution_length(n: int) -> int:
+    """The power of two at which Bluestein's convolution of n points does not wrap: at least 2n - 1."""
+    return 1 << (2 * n - 2).bit_length()
