@@ -177,6 +177,10 @@ class _Epilogue(Rows):
         """A tile may end anywhere."""
         return False
 
+    def one_vector(self) -> bool:
+        """A tile may begin anywhere."""
+        return False
+
     def emit(self) -> None:
         """Row after row."""
         f, plan = self.f, self.plan

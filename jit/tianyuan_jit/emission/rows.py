@@ -64,12 +64,16 @@ class Rows:
         self.level = levels(kernel.nodes)
         self.along = varies(kernel, axis) if kernel.extents else [False] * len(kernel.nodes)
         self.phases = self._plan()
-        in_rows = bool(self.outer) or kernel.folded > 0
-        self.single = in_rows and isinstance(self.n, int) and 1 <= self.n <= LANES  # a row is one vector
+        self.single = self.one_vector()
         self.kept = {} if self.single else self._keep()
         self.seen: Values = {}  # vectors of a row that is one
 
     # ---- plan
+
+    def one_vector(self) -> bool:
+        """Whether every row is one vector, whose values stay in registers from phase to phase."""
+        in_rows = bool(self.outer) or self.kernel.folded > 0
+        return in_rows and isinstance(self.n, int) and 1 <= self.n <= LANES
 
     def _plan(self) -> list[tuple[list[int], list[int]]]:
         """For each phase the Folds it feeds and the writes along the row it makes."""

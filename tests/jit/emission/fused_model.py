@@ -67,7 +67,8 @@ def _node(node: Any, kernel: Fused, grid: Any, held: Sequence[Any], values: Sequ
         return made
     assert isinstance(node, Fold)
     kept = len(kernel.extents) - kernel.folded
-    full = np.broadcast_to(values[node.arg], kernel.extents)
+    extents: Any = kernel.extents
+    full = np.broadcast_to(values[node.arg], extents)
     acc = accumulator(full.dtype)
     rows = full.reshape(*full.shape[:kept], int(np.prod(full.shape[kept:]))).astype(acc)
     return order(rows, node.op).astype(node.dtype.numpy).reshape(*full.shape[:kept], *[1] * kernel.folded)
