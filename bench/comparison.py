@@ -73,13 +73,13 @@ def table(rows: Sequence[Row], command: str) -> str:
 
 
 def machine_facts() -> str:
-    """The processor, its cores, the instruction set and threads in force, versions."""
+    """The processor, its cores, the instruction set and threads in force, how busy it was, versions."""
     text = Path("/proc/cpuinfo").read_text()
     model = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
     blas = "".join(f", {k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OPENBLAS"))
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "jax", "llvmlite"))
-    threads = f"{ty.config.num_threads} threads on {os.cpu_count()} cores"
-    return f"{model}, {threads}, {isa()}; Python {platform.python_version()}, {versions}{blas}"
+    threads = f"{os.cpu_count()} cores, {ty.config.num_threads} in use"
+    return f"{model}, {threads}, {isa()}, load average {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, {versions}{blas}"
 
 
 def check(title: str, name: str, ours: Any, theirs: Any, tolerance: float) -> None:
