@@ -157,14 +157,16 @@ def twice(around: Sequence[str]) -> bool:
 def possible(layers: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     """The layers, a reverse rule that meets forward mode first replaced by a forward rule, which has both.
 
-    A forward rule made of ``jvp`` is forward mode too, where it is differentiated.
+    A forward rule made of ``jvp`` is forward mode too, where it is differentiated; so is a reverse rule, to second
+    order, for the function it calls.
     """
     fixed: list[tuple[str, int]] = []
     for i, (name, n) in enumerate(layers):
         after = [other for other, _ in layers[i + 1 :] if other in (*REVERSE, *FORWARD, "custom_jvp")]
         while after and after[-1] == "custom_jvp":
             after.pop()
-        forward = bool(after) and after[0] not in REVERSE
+        again = any(other == "custom_vjp" for other, _ in layers[i + 1 :])
+        forward = again or (bool(after) and after[0] not in REVERSE)
         fixed.append(("custom_jvp" if name == "custom_vjp" and forward else name, n))
     return tuple(fixed)
 
