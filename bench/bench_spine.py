@@ -3,7 +3,8 @@
     python -m bench.bench_spine [part of a name | --write]     # --write: all, and bench/results/spine.md
 
 Needs the ``bench`` extra, and OPENBLAS_CORETYPE unset: NumPy's products are what the environment makes them.
-On a busy machine ``taskset -c 1`` gives every library one core. First-call time, peak memory and import time run in processes of their own.
+On a busy machine ``taskset -c 1`` gives every library one core.
+First-call time, peak memory and import time run in processes of their own.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ def machine_facts() -> str:
     model = text.partition("model name")[2].partition(":")[2].partition("\n")[0].strip()
     blas = "".join(f", {k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("OPENBLAS"))
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "jax", "llvmlite"))
-    threads = f"{os.cpu_count()} cores, {ty.config.num_threads} in use"
-    return f"{model}, {threads}, {isa()}, load average {os.getloadavg()[0]:.1f}; Python {platform.python_version()}, {versions}{blas}"
+    cores = f"{os.cpu_count()} cores, {ty.config.num_threads} in use, load average {os.getloadavg()[0]:.1f}"
+    return f"{model}, {cores}, {isa()}; Python {platform.python_version()}, {versions}{blas}"
 
 
 def check(title: str, name: str, ours: Any, theirs: Any, tolerance: float) -> None:

@@ -48,6 +48,7 @@ from tianyuan_jit.scalars.lanes import Lanes
 from tianyuan_jit.scalars.values import Value
 from tianyuan_jit.text import Extent, Function
 
+GROUP = 4  # blocks of a step of max and min, whose combination takes longer than a sum's
 PIECE = 1024  # elements of a unit of a single row
 Values = dict[int, Value]
 
@@ -66,6 +67,7 @@ class Rows:
         self.phases = self._plan()
         self.single = self.one_vector()
         self.kept = {} if self.single else self._keep()
+        self.inside = False  # while code is made for full vectors alone
         self.seen: Values = {}  # vectors of a row that is one
 
     # ---- plan
@@ -267,23 +269,39 @@ class Rows:
             pairs = zip(ops, self.block(p, 0, last, values), strict=True)
             return [halves(self.k, op, value) for (op, _), value in pairs]
         state = [t for op, d in ops for t in typed(self.k, identity(self.k, op, d))]
-
-        def step(j: str, *carried: str) -> list[str]:
-            added = self.block(p, j, last, values)
-            result: list[str] = []
-            rest = list(carried)
-            for (op, dtype), value in zip(ops, added, strict=True):
-                before = untyped(rest[: width(dtype)], dtype)
-                rest = rest[width(dtype) :]
-                result += [o for _, o in typed(self.k, combine(self.k, op, before, value))]
-            return result
-
-        out = carry(self.f, first, last, state, step, LANES)
+        group = GROUP if all(op in ("max", "min") for op, _ in ops) else 1
+        size = LANES * group
+        full = self.f.iadd(first, self.f.imul(self.f.idiv(self.f.isub(last, first), size), size))
+        self.inside = True
+        out = carry(self.f, first, full, state, self.stepper(p, ops, group, last, values), size)
+        self.inside = False
+        if full != last:
+            state = [(t, o) for (t, _), o in zip(state, out, strict=True)]
+            out = carry(self.f, full, last, state, self.stepper(p, ops, 1, last, values), LANES)
         results: list[Value] = []
         for op, dtype in ops:
             results.append(halves(self.k, op, untyped(out[: width(dtype)], dtype)))
             out = out[width(dtype) :]
         return results
+
+    def stepper(
+        self, p: int, ops: Sequence[tuple[str, DType]], group: int, last: Extent, values: Values
+    ) -> Callable[..., list[str]]:
+        """A step of the Folds: ``group`` blocks, combined among themselves first, where their order is free."""
+
+        def step(j: str, *carried: str) -> list[str]:
+            blocks = [self.block(p, self.f.iadd(j, LANES * g), last, values) for g in range(group)]
+            result: list[str] = []
+            rest = list(carried)
+            for (op, dtype), *added in zip(ops, *blocks, strict=True):
+                while len(added) > 1:
+                    added = [combine(self.k, op, x, y) for x, y in zip(added[::2], added[1::2], strict=True)]
+                before = untyped(rest[: width(dtype)], dtype)
+                rest = rest[width(dtype) :]
+                result += [o for _, o in typed(self.k, combine(self.k, op, before, added[0]))]
+            return result
+
+        return step
 
     def block(self, p: int, j: Extent, stop: Extent, row: Values) -> list[Value]:
         """Sixteen elements from ``j`` (fewer at the end): writes, and what the Folds get."""
@@ -307,7 +325,7 @@ class Rows:
 
     def whole(self, n: Extent) -> bool:
         """Whether there are only full vectors."""
-        return isinstance(n, int) and n % LANES == 0
+        return self.inside or isinstance(n, int) and n % LANES == 0
 
     def vectors(self, p: int, j: Extent, stop: Extent, row: Values) -> Values:
         """All nodes that the phase needs at sixteen elements."""
