@@ -1,5 +1,6 @@
 """``python -m bench``: every question in turn."""
 
-from bench import bench_spine
+from bench import bench_spine, bench_transformations
 
 bench_spine.main()
+bench_transformations.main()

@@ -109,7 +109,7 @@ def test_two_hundred_towers() -> None:
 
 @pytest.mark.xfail(strict=True, reason="what a tangent region recomputes counts as a use where the region is")
 def test_second_derivative_through_checkpoint() -> None:
-    """The remat law to second order, where the tangents depend on the point: uses count where they are in the program."""
+    """The remat law to second order: uses count where they are in the program, not where they are computed again."""
     recipe = Recipe(((1, 7), (3, 3)), (("sqrt", 0, 0, 1),), 24)
     tower = Tower(recipe, (("checkpoint", 0), ("linearize", 0), ("vjp", 0)))
     x = tower.inputs(ty.float32)
