@@ -9,6 +9,7 @@ after its first lines, as marked.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -40,7 +41,7 @@ class Peer:
 
 def trimmed(message: str) -> str:
     """The first lines, long ones cut."""
-    lines = [line for line in message.splitlines() if line.strip()]
+    lines = [line for line in re.sub(r" at 0x[0-9a-f]+", "", message).splitlines() if line.strip()]
     shown = [line if len(line) <= WIDTH else line[:WIDTH] + " …" for line in lines[:LINES]]
     return "\n".join(shown + ([f"… ({len(lines) - LINES} more lines)"] if len(lines) > LINES else []))
 
