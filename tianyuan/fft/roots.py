@@ -27,11 +27,11 @@ def _roots(n: int, dtype: np.dtype[Any]) -> tuple[Any, Any]:
     fourfold: Any = 4 * np.arange(n, dtype=np.int64)
     quadrant, rest = fourfold // n, fourfold % n  # the angle is (quadrant + rest/n)·π/2
     mirrored = 2 * rest > n
-    rest = np.where(mirrored, n - rest, rest)
-    distinct, place = np.unique(rest, return_inverse=True)
+    rest = np.where(mirrored, n - rest, rest)  # pyright: ignore[reportUnknownVariableType]
+    distinct, place = np.unique(rest, return_inverse=True)  # pyright: ignore[reportUnknownVariableType]
     low, high = (part[place] for part in _eighth(distinct, n, dtype))
-    x: Any = np.where(mirrored, high, low)
-    y: Any = np.where(mirrored, low, high)
+    x: Any = np.where(mirrored, high, low)  # pyright: ignore[reportUnknownVariableType]
+    y: Any = np.where(mirrored, low, high)  # pyright: ignore[reportUnknownVariableType]
     cos: Any = np.choose(quadrant, (x, -y, -x, y))
     sin: Any = np.choose(quadrant, (y, x, -y, -x))
     return cos + 0.0, sin + 0.0  # no negative zeros
