@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from tianyuan.composing import composed
 from tianyuan.control import fori_loop, while_loop
 from tianyuan.custom_rules import stop_gradient
 from tianyuan.decompositions import rules
-from tianyuan.decompositions.matrices import eye, index, matrix, stacked
+from tianyuan.decompositions.matrices import index, matrix, stacked, unit
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.functions.contraction import matmul, vdot
 from tianyuan.functions.creation import asarray
@@ -53,7 +53,7 @@ def _exponential(a: Array) -> Array:
     times = maximum(ceil(log2(size / bound)), number(0, size))
     times = where(size > bound, times, number(0, size))
     a = a * number(0.5, a) ** times
-    square, one = matmul(a, a), eye(*a.shape, a.dtype)
+    square, one = matmul(a, a), unit(a)
     even, odd, power = one * coefficients[0], one * coefficients[1], one
     for k in range(2, len(coefficients), 2):
         power = matmul(power, square)
@@ -78,7 +78,7 @@ ITERATIONS = 60
 def _square_root(a: Array) -> Array:
     if not a.shape[0]:
         return a
-    one = eye(*a.shape, a.dtype)
+    one = unit(a)
     limit = number(float(np.finfo(a.dtype.numpy).eps) * 4 * a.shape[0], a)
 
     def far(state: tuple[Array, Array, Array]) -> Array:
@@ -90,7 +90,7 @@ def _square_root(a: Array) -> Array:
         half = number(0.5, a)
         return k + 1, (one + (m + inverse) * half) * half, matmul(x, one + inverse) * half
 
-    k, m, x = while_loop(far, step, (index(0), a, a))
+    _, m, x = while_loop(far, step, (index(0), a, a))
     return where(largest(modulus(m - one)) > limit, number(float("nan"), a), x)
 
 
@@ -140,7 +140,7 @@ Operator = Callable[[Array], Array]
 
 def _operator(a: Any) -> Operator:
     if callable(a):
-        return a
+        return cast(Operator, a)
     left = asarray(a)
     return lambda x: matmul(left, x)
 

@@ -33,6 +33,7 @@ from tianyuan.prims.linear import iota, pad, reduce_sum, reshape, reverse, slice
 from tianyuan.prims.pointwise.arithmetic import add, mul
 from tianyuan.prims.pointwise.base import number
 from tianyuan.prims.pointwise.comparison import eq, gt, lt, select
+from tianyuan.prims.pointwise.extrema import maximum
 from tianyuan.prims.pointwise.products import div, sub
 from tianyuan.prims.pointwise.roots import sqrt
 from tianyuan.prims.pointwise.signs import abs
@@ -163,13 +164,16 @@ def _one_sided(a: Array) -> tuple[Array, Array, Array]:
     w = pad(turned(a), number(0, a), (odd, 0), (0, 0))  # rows are the columns of a
     v = pad(eye(n, n, a.dtype), number(0, a), (odd, 0), (0, 0))
     limit = number(float(np.finfo(a.dtype.numpy).eps) * (8 + 2 * math.sqrt(n)), a)
+    noise = mul(_root_of_squares(a), number(float(np.finfo(a.dtype.numpy).eps), a))
 
     def unfinished(state: tuple[Array, Array, Array, Array]) -> Array:
         return lt(state[0], index(SWEEPS)) & gt(state[1], limit)
 
     def sweep(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         sweeps, _, w, v = state
-        worst, w, v = fori_loop(0, n + odd - 1, lambda _, s: _made_orthogonal(*s, limit), (number(0, a), w, v))
+        worst, w, v = fori_loop(
+            0, n + odd - 1, lambda _, s: _made_orthogonal(s[0], s[1], s[2], limit, noise), (number(0, a), w, v)
+        )
         return sweeps + 1, worst, w, v
 
     _, worst, w, v = while_loop(unfinished, sweep, (index(0), number(math.inf, a), w, v))
@@ -182,12 +186,14 @@ def _one_sided(a: Array) -> tuple[Array, Array, Array]:
     return turned(units), lengths, taken(v, order)
 
 
-def _made_orthogonal(worst: Array, w: Array, v: Array, limit: Array) -> tuple[Array, Array, Array]:
-    """One step: pairs of rows of w rotated until they are orthogonal; the largest cosine so far."""
+def _made_orthogonal(worst: Array, w: Array, v: Array, limit: Array, noise: Array) -> tuple[Array, Array, Array]:
+    """One step: pairs of rows of w rotated until they are orthogonal; the largest cosine so far.
+
+    A row shorter than ε‖a‖ counts as that long: its direction is rounding."""
     h = w.shape[0] // 2
     top, bottom = slice_axis(w, 0, 0, h), slice_axis(w, 0, h, 2 * h)
     first, second, between = (reduce_sum(mul(x, y), (1,)) for x, y in ((top, top), (bottom, bottom), (top, bottom)))
-    scale = mul(sqrt(first), sqrt(second))
+    scale = mul(maximum(sqrt(first), noise), maximum(sqrt(second), noise))
     none = eq(scale, number(0, scale))
     cosine = select(none, number(0, scale), div(abs(between), select(none, _filled(number(1, scale), scale), scale)))
     c, s = _rotation(first, second, between, ~gt(cosine, limit))

@@ -76,6 +76,11 @@ def eye(n: int, m: int, dtype: DType) -> Array:
     return select(eq(rows(n, m), columns(n, m)), _ones(like), like)
 
 
+def unit(a: Array) -> Array:
+    """The matrix of a's shape with ones on the diagonal."""
+    return eye(a.shape[0], a.shape[1], a.dtype)
+
+
 def _ones(like: Array) -> Array:
     return broadcast(number(1, like), like.shape, ())
 

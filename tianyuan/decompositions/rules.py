@@ -11,7 +11,19 @@ from typing import Any
 from tianyuan.array import Array
 from tianyuan.custom_rules import custom_jvp
 from tianyuan.decompositions import factoring, jacobi, orthogonal
-from tianyuan.decompositions.matrices import below, column, columns, diagonal, eye, lower, row, rows, turned, upper
+from tianyuan.decompositions.matrices import (
+    below,
+    column,
+    columns,
+    diagonal,
+    eye,
+    lower,
+    row,
+    rows,
+    turned,
+    unit,
+    upper,
+)
 from tianyuan.errors import NoRuleError
 from tianyuan.functions.contraction import matmul
 from tianyuan.prims.linear import concatenate, reduce_sum, slice_axis
@@ -37,19 +49,19 @@ def product(*xs: Array) -> Array:
 # ---- triangles and systems
 
 triangular_solve = custom_jvp(
-    lambda is_lower, unit, a, b: factoring.triangular_solve(a, b, is_lower, unit), nondiff_argnums=(0, 1)
+    lambda is_lower, ones, a, b: factoring.triangular_solve(a, b, is_lower, ones), nondiff_argnums=(0, 1)
 )
 triangular_solve.__name__ = "triangular_solve"
 
 
 @triangular_solve.defjvp
-def _triangular_solve_rule(is_lower: bool, unit: bool, primals: Pair, tangents: Pair) -> tuple[Array, Array]:
+def _triangular_solve_rule(is_lower: bool, ones: bool, primals: Pair, tangents: Pair) -> tuple[Array, Array]:
     """dx = a⁻¹ (db - da x), da within the triangle that is read."""
     (a, b), (da, db) = primals, tangents
-    x = triangular_solve(is_lower, unit, a, b)
-    inverse = triangular_solve(is_lower, unit, a, eye(*a.shape, a.dtype))
+    x = triangular_solve(is_lower, ones, a, b)
+    inverse = triangular_solve(is_lower, ones, a, unit(a))
     read = lower(da) if is_lower else upper(da)
-    read = sub(read, mul(read, eye(*a.shape, a.dtype))) if unit else read
+    read = sub(read, mul(read, unit(a))) if ones else read
     return x, product(inverse, sub(db, product(read, x)))
 
 
@@ -69,7 +81,7 @@ def _solve_rule(primals: Pair, tangents: Pair) -> tuple[Array, Array]:
 
 def inverse(a: Array) -> Array:
     """a⁻¹, by LU."""
-    return solve(a, eye(*a.shape, a.dtype))
+    return solve(a, unit(a))
 
 
 # ---- factors
@@ -86,7 +98,7 @@ def _cholesky_rule(primals: Any, tangents: Any) -> tuple[Array, Array]:
     """dL = L Φ(L⁻¹ da L⁻ᵀ), Φ the lower triangle with half the diagonal [Murray2016]."""
     (a,), (da,) = primals, tangents
     factor = cholesky(a)
-    one = eye(*a.shape, a.dtype)
+    one = unit(a)
     left = triangular_solve(True, False, factor, one)
     inner = product(left, add(lower(da), turned(below(da))), turned(left))
     phi = mul(lower(inner), sub(_filled(1, inner), mul(one, number(0.5, one))))
@@ -103,7 +115,7 @@ def lu(a: Array) -> tuple[Array, Array, Array]:
     packed, order = factoring.lu(a)
     k = min(a.shape)
     left = slice_axis(packed, 1, 0, k)
-    return add(below(left), eye(*left.shape, a.dtype)), upper(slice_axis(packed, 0, 0, k)), order
+    return add(below(left), unit(left)), upper(slice_axis(packed, 0, 0, k)), order
 
 
 @lu.defjvp
@@ -113,7 +125,7 @@ def _lu_rule(primals: Any, tangents: Any) -> tuple[Any, Any]:
     if a.shape[0] != a.shape[1]:
         raise NoRuleError(f"lu has a derivative for square matrices, got {a.type}")
     left, right, order = lu(a)
-    one = eye(*a.shape, a.dtype)
+    one = unit(a)
     inner = product(
         triangular_solve(True, True, left, one),
         factoring.taken(da, order),
