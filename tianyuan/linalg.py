@@ -147,18 +147,28 @@ def _euclidean_rule(axes: tuple[int, ...], primals: Any, tangents: Any) -> tuple
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """Of matrices [..., m, n]: √(sum(x · x)) ("fro"), or the largest or smallest sum of sizes of a column (1, -1)
-    or row (inf, -inf)."""
+    or row (inf, -inf), or the largest (2), the smallest (-2) or the sum ("nuc") of the singular values."""
     x = strong(floating("matrix_norm", x))
     if x.ndim < 2:
         raise ShapeError(f"matrix_norm takes matrices, got {x.type}")
     if ord == "fro":
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in (2, -2, "nuc"):
+        y = rounded(_of_singular_values(x, ord), modulus(x))
+        return reshape(y, (*y.shape, 1, 1)) if keepdims else y
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArrayTypeError(f"matrix_norm: ord is 'fro', 1, -1, inf or -inf, got {ord!r}")
+        raise ArrayTypeError(f"matrix_norm: ord is 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")
     summed, over = (-2, -1) if ord in (1, -1) else (-1, -2)
     sums = total(modulus(in_f32(x)), axis=summed, keepdims=True)
     y = rounded((largest if ord > 0 else least)(sums, axis=over, keepdims=True), modulus(x))
     return y if keepdims else reshape(y, y.shape[:-2])
+
+
+def _of_singular_values(x: Array, ord: Any) -> Array:
+    values = svdvals(x)
+    if ord == "nuc":
+        return total(values, axis=-1)
+    return (largest if ord == 2 else least)(values, axis=-1)
 
 
 def norm(x: Any, /, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.linalg
+import scipy.linalg  # pyright: ignore[reportMissingTypeStubs]
 
 import tianyuan as ty
 
@@ -177,7 +177,10 @@ DERIVATIVES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "polar of equal values": (L.polar, (np.eye(3),)),
     "det of a singular matrix": (lambda a: L.det(a) + 1, (np.outer([1.0, 2, 3], [2.0, -1, 1]) + np.diag([0, 0, 1.0]),)),
     "scaled expm": (lambda a: L.expm(a) * 100, (np.tril(normal(3, 3)) * 6 - 12 * np.eye(3),)),
-    "cg": (lambda a, b: L.cg(a @ a.T + 4 * ty.eye(4, dtype=ty.float64), b, tol=1e-14)[0], (normal(4, 4), normal(4))),
+    "cg": (
+        lambda a, b: L.cg(a @ ty.matrix_transpose(a) + 4 * ty.eye(4, dtype=ty.float64), b, tol=1e-14)[0],
+        (normal(4, 4), normal(4)),
+    ),
     "gmres": (lambda a, b: L.gmres(a, b, tol=1e-10)[0], (definite(4, 4), normal(4))),
 }
 
@@ -203,7 +206,7 @@ def test_derivatives(name: str) -> None:
 def test_second_derivative() -> None:
     """The Hessian of log det is -(a⁻¹ ⊗ a⁻¹)."""
     a = definite(3, 3)
-    inverse = np.linalg.inv(a)
+    inverse: Any = np.linalg.inv(a)
     hessian = ty.hessian(lambda x: L.slogdet(x).logabsdet)(ty.asarray(a))
 
     assert gap(-np.einsum("li,jk->jilk", inverse, inverse).transpose(0, 1, 2, 3), hessian) < 1e4
@@ -213,7 +216,7 @@ def test_values_of_the_rest() -> None:
     """det, inv, solve, expm, sqrtm, polar, toeplitz, block_diag, cond, rank, lstsq, cg, gmres: NumPy's and SciPy's."""
     a, s, b = normal(5, 5), definite(5, 5), normal(5)
     tall = normal(6, 3)
-    pairs = {
+    pairs: dict[str, Any] = {
         "det": (np.linalg.det(a), L.det(a)),
         "slogdet": (np.linalg.slogdet(a)[1], L.slogdet(a).logabsdet),
         "sign": (np.linalg.slogdet(a)[0], L.slogdet(a).sign),
@@ -236,6 +239,17 @@ def test_values_of_the_rest() -> None:
 
     assert {k: gap(*p) for k, p in pairs.items() if not gap(*p) < 4000} == {}
     assert 2 == int(L.matrix_rank(np.outer(b, b) + np.outer(a[0], a[1])))
+
+
+@pytest.mark.parametrize("ord", [2, -2, "nuc"])
+def test_norms_of_singular_values(ord: Any) -> None:
+    """The spectral and nuclear norms are NumPy's, of stacks too, and keep axes where asked."""
+    a = normal(2, 4, 3)
+
+    assert gap(np.linalg.matrix_norm(a, ord=ord), L.matrix_norm(a, ord=ord)) < 20
+    assert (2, 1, 1) == L.matrix_norm(a, ord=ord, keepdims=True).shape
+    assert gap(np.linalg.norm(a[0], ord), L.norm(a[0], ord)) < 20
+    assert "float16" == str(L.matrix_norm(ty.ones((2, 2), dtype=ty.float16), ord=ord).dtype)
 
 
 def test_degenerate_matrices() -> None:
