@@ -12,7 +12,6 @@ from tianyuan.decompositions.matrices import (
     corner,
     diagonal,
     enlarged,
-    index,
     lower,
     row,
     rows,
@@ -33,7 +32,7 @@ from tianyuan.decompositions.panels import (
 )
 from tianyuan.eager import scalar
 from tianyuan.indexing import dynamic_slice
-from tianyuan.prims.linear import gather, iota, reshape, reverse
+from tianyuan.prims.linear import concatenate, gather, iota, reshape, reverse, slice_axis
 from tianyuan.prims.pointwise.arithmetic import neg
 from tianyuan.prims.pointwise.base import number
 from tianyuan.prims.pointwise.comparison import eq, ge, gt, select
@@ -43,6 +42,9 @@ from tianyuan.prims.pointwise.signs import abs
 from tianyuan.prims.reduction import argmax, reduce_and, reduce_xor
 from tianyuan.types import DType, int64
 
+WHOLE = 8
+"""Fewer panels than this are eliminated on the whole matrix."""
+
 
 def cholesky(a: Array) -> Array:
     """L, lower triangular, with L Lᵀ = a, whose lower triangle is read; all NaN where a is not positive definite."""
@@ -50,6 +52,26 @@ def cholesky(a: Array) -> Array:
     if n == 0:
         return a
     width, size = padded_size(n)
+    whole = _cholesky_by_halves(enlarged(a, size, size, unit=True), size // width, width)
+    factor = lower(corner(whole, n, n))
+    definite = reduce_and(gt(diagonal(factor), number(0, a)), (0,))
+    return select(definite, factor, number(math.nan, a))
+
+
+def _cholesky_by_halves(a: Array, panels: int, width: int) -> Array:
+    """Half of the panels, then the rest of the matrix alone: the same chains, and half the work."""
+    if panels < WHOLE:
+        return _cholesky_panels(a, panels, width)
+    a = _cholesky_panels(a, panels // 2, width)
+    size, k = a.shape[0], panels // 2 * width
+    beneath = slice_axis(a, 0, k, size)
+    rest = _cholesky_by_halves(slice_axis(beneath, 1, k, size), panels - panels // 2, width)
+    return concatenate(slice_axis(a, 0, 0, k), concatenate(slice_axis(beneath, 1, 0, k), rest, axis=1), axis=0)
+
+
+def _cholesky_panels(a: Array, panels: int, width: int) -> Array:
+    """The first panels of a eliminated; what stands above the diagonal is not meant."""
+    size = a.shape[0]
 
     def step(start: Array, t: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         panel, across = state
@@ -70,9 +92,7 @@ def cholesky(a: Array) -> Array:
         inside = ge(rows(size, size), end) & ge(columns(size, size), end)
         return with_strip(eliminated(a, panel, across, inside), panel, start)
 
-    factor = lower(corner(fori_loop(0, size // width, block, enlarged(a, size, size, unit=True)), n, n))
-    definite = reduce_and(gt(diagonal(factor), number(0, a)), (0,))
-    return select(definite, factor, number(math.nan, a))
+    return fori_loop(0, panels, block, a)
 
 
 def lu(a: Array) -> tuple[Array, Array]:
@@ -81,11 +101,30 @@ def lu(a: Array) -> tuple[Array, Array]:
     The pivot is the first largest magnitude of its column; a column of zeros is left as it is.
     """
     m, n = a.shape
-    width, size = padded_size(min(m, n))
-    height, length = max(m, size), max(n, size)
-    places = iota(int64, (height,), 0)
     if min(m, n) == 0:
         return a, iota(int64, (m,), 0)
+    width, size = padded_size(min(m, n))
+    packed, order = _lu_by_halves(enlarged(a, max(m, size), max(n, size)), size // width, width)
+    return corner(packed, m, n), slice_axis(order, 0, 0, m)
+
+
+def _lu_by_halves(a: Array, panels: int, width: int) -> tuple[Array, Array]:
+    """Half of the panels, then the rest of the matrix alone: the same chains, and half the work."""
+    if panels < WHOLE:
+        return _lu_panels(a, panels, width)
+    a, order = _lu_panels(a, panels // 2, width)
+    m, n, k = *a.shape, panels // 2 * width
+    beneath = slice_axis(a, 0, k, m)
+    rest, swaps = _lu_by_halves(slice_axis(beneath, 1, k, n), panels - panels // 2, width)
+    left = taken(slice_axis(beneath, 1, 0, k), swaps)
+    order = concatenate(slice_axis(order, 0, 0, k), taken(slice_axis(order, 0, k, m), swaps), axis=0)
+    return concatenate(slice_axis(a, 0, 0, k), concatenate(left, rest, axis=1), axis=0), order
+
+
+def _lu_panels(a: Array, panels: int, width: int) -> tuple[Array, Array]:
+    """The first panels of a eliminated, and the order of its rows."""
+    height, length = a.shape
+    places = iota(int64, (height,), 0)
 
     def step(start: Array, t: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         panel, order = state
@@ -112,8 +151,7 @@ def lu(a: Array) -> tuple[Array, Array]:
         a = with_band(eliminated(a, panel, upper_rows, inside), upper_rows, start)
         return with_strip(a, panel, start), order
 
-    packed, order = fori_loop(0, size // width, block, (enlarged(a, height, length), places))
-    return corner(packed, m, n), dynamic_slice(order, (index(0),), (m,))
+    return fori_loop(0, panels, block, (a, places))
 
 
 def _unit_solved(triangle: Array, x: Array, end: Array) -> Array:

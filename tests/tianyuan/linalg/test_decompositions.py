@@ -103,12 +103,27 @@ def chain_lu(a: Any) -> Any:
     return a, order
 
 
-def test_lu_is_a_chain() -> None:
-    """Every element of LU is one chain of fma, k increasing, over panels too: bits of a plain loop."""
-    a = normal(37, 37, dtype="float32")
+@pytest.mark.parametrize("n", [37, 150])
+def test_lu_is_a_chain(n: int) -> None:
+    """Every element of LU is one chain of fma, k increasing, over panels and halves too: bits of a plain loop."""
+    a = normal(n, n, dtype="float32")
     packed, order = chain_lu(a)
 
     assert [packed.tobytes(), order.tobytes()] == bits(L.lu_factor(a))
+
+
+def test_cholesky_is_a_chain() -> None:
+    """So is every element of a Cholesky factor."""
+    a = definite(140, 140, dtype="float32")
+    x = np.tril(a)
+    for k in range(140):
+        x[k, k] = np.sqrt(x[k, k])
+        x[k + 1 :, k] /= x[k, k]
+        for i in range(k + 1, 140):
+            exact = x[i, k + 1 :].astype(np.longdouble) - np.longdouble(x[i, k]) * x[k + 1 :, k].astype(np.longdouble)
+            x[i, k + 1 :] = exact.astype(np.float32)
+
+    assert [np.tril(x).tobytes()] == bits(L.cholesky(a))
 
 
 def test_triangular_solve_is_a_chain() -> None:
