@@ -169,8 +169,9 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, /) -> Array:
 def eigh(x: Any, /) -> EighResult:
     """Eigenvalues, increasing, and eigenvectors of symmetric matrices [..., n, n], whose lower triangle is read.
 
-    By Jacobi's rotations. The sign of an eigenvector is not defined, nor are those of equal eigenvalues: derivatives
-    are finite where the cotangent does not depend on that choice.
+    By Jacobi's rotations. The sign of an eigenvector is not defined, nor are those of equal eigenvalues. Derivatives
+    are finite: what would be divided by a gap of exactly 0 counts as 0. That is right for cotangents that treat equal
+    eigenvalues alike (as sums over them do) and do not meet their vectors, and not for others: V g(w) Vᵀ.
     """
     return EighResult(*_eigh(matrix("eigh", x, square=True)))
 
@@ -186,8 +187,8 @@ def eigvalsh(x: Any, /) -> Array:
 def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     """U, singular values, decreasing, and Vᵀ of matrices [..., m, n]; U and Vᵀ square if ``full_matrices``.
 
-    By one-sided Jacobi rotations. Derivatives are of ``full_matrices=False`` (or square matrices), finite where
-    the cotangent does not depend on the choice of vectors of equal values.
+    By one-sided Jacobi rotations. Derivatives are of ``full_matrices=False`` (or square matrices); equal values as in
+    ``eigh``: U Vᵀ has the right derivative there, U g(s) Vᵀ has not.
     """
     return SVDResult(*_svd(matrix("svd", x), full=bool(full_matrices)))
 

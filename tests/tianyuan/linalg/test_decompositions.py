@@ -275,7 +275,7 @@ def test_degenerate_matrices() -> None:
 
     assert not np.isfinite(np.asarray(L.inv(singular))).any()
     assert [0.0, -np.inf] == [float(x) for x in L.slogdet(singular)]
-    assert [[4.0, -2.0], [-2.0, 1.0]] == np.round(ty.grad(L.det)(singular), 12).tolist()
+    assert [[4.0, -2.0], [-2.0, 1.0]] == np.round(ty.grad(L.det)(singular), 12).tolist()  # pyright: ignore[reportUnknownMemberType]
     assert np.isnan(np.asarray(L.cholesky(-same))).all()
     assert [0.0] * 3 == L.svdvals(flat).tolist()
     assert np.eye(3).tolist() == np.asarray(ty.abs(L.svd(flat).U.T @ L.svd(flat).U)).tolist()
@@ -319,7 +319,7 @@ def test_bad_input(call: Any, message: str) -> None:
 
 def test_missing_derivatives_are_named() -> None:
     """Full factors of rectangles have no derivative; the message says which has."""
-    for f, message in [
+    for f, message in [  # pyright: ignore[reportUnknownVariableType]
         (lambda x: L.qr(x, mode="complete").Q, 'mode "reduced"'),
         (lambda x: L.svd(x).U, "full_matrices=False"),
         (lambda x: L.lu(x)[1], "square matrices"),
