@@ -221,7 +221,7 @@ def test_derivatives(name: str) -> None:
 def test_second_derivative() -> None:
     """The Hessian of log det is -(a⁻¹ ⊗ a⁻¹)."""
     a = definite(3, 3)
-    inverse: Any = np.linalg.inv(a)
+    inverse: Any = np.linalg.inv(a)  # pyright: ignore[reportUnknownVariableType]
     hessian = ty.hessian(lambda x: L.slogdet(x).logabsdet)(ty.asarray(a))
 
     assert gap(-np.einsum("li,jk->jilk", inverse, inverse).transpose(0, 1, 2, 3), hessian) < 1e4
