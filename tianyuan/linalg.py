@@ -60,6 +60,9 @@ from tianyuan.prims.pointwise.roots import sqrt
 from tianyuan.types import real_dtype
 
 
+matrix_exp = expm
+
+
 def diagonal(x: Any, /, *, offset: int = 0) -> Array:
     """The diagonals of matrices [..., m, n]: [..., length]."""
     return diagonals("diagonal", settled("diagonal", x), offset)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.fft
+import scipy.fft  # pyright: ignore[reportMissingTypeStubs]
 
 import tianyuan as ty
 from tianyuan.fft.roots import roots_of_unity

@@ -238,6 +238,7 @@ def test_values_of_the_rest() -> None:
         "inv": (np.linalg.inv(a), L.inv(a)),
         "solve": (np.linalg.solve(a, b), L.solve(a, b)),
         "expm": (SCIPY.expm(a), L.expm(a)),
+        "matrix_exp": (SCIPY.expm(a), L.matrix_exp(a)),
         "expm f32": (SCIPY.expm(a.astype("f")), L.expm(a.astype("f"))),
         "sqrtm": (SCIPY.sqrtm(s), L.sqrtm(s)),
         "polar": (SCIPY.polar(tall)[0], L.polar(tall)[0]),
