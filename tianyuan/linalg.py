@@ -59,7 +59,6 @@ from tianyuan.prims.pointwise.products import div, sub
 from tianyuan.prims.pointwise.roots import sqrt
 from tianyuan.types import real_dtype
 
-
 matrix_exp = expm
 
 
