@@ -156,6 +156,7 @@ INTERRUPTED = """
 import sys, threading, time, os, signal
 sys.path[:0] = {path!r}
 import tianyuan as ty
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 x = ty.ones(64)
 f = ty.jit(lambda x: {body})
 threading.Timer({after}, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
