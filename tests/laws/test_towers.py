@@ -117,6 +117,14 @@ def test_second_derivative_through_checkpoint() -> None:
     same(tower.build(plain=False)(*x), tower.build(plain=True)(*x))
 
 
+def test_reverse_rule_mapped_with_a_shared_argument() -> None:
+    """The rule's cotangent of a shared argument is summed over the batch entry by entry; jit changes nothing."""
+    recipe = Recipe(((3,), ()), (("sqrt", 0, 2, 3), ("pad", 1, 3, 0)), 61)
+    tower = Tower(recipe, (("custom_vjp", 8), ("vmap", 7), ("jit", 4), ("vjp", 7)))
+
+    assert has_the_bits_of_the_plain_tower(tower) == "bits"
+
+
 @pytest.mark.slow
 def test_ten_thousand_towers() -> None:
     """New towers in every run."""

@@ -1,8 +1,8 @@
 """Towers of transformations over random programs, as data: up to four layers, each a name and a small number.
 
 ``Tower.build(plain=False)`` is the tower as written. ``build(plain=True)`` is what the laws say it equals to the bit:
-``jit``, ``checkpoint`` and custom rules left out (a reverse rule only to first order), and a ``vmap`` written as a
-Python loop where no reverse mode is around it (there the cotangent of a shared value is a sum over the batch,
+``jit``, ``checkpoint`` and custom rules left out (a reverse rule not always: ``Tower.rule_counts``), and a ``vmap``
+written as a Python loop where no reverse mode is around it (there the cotangent of a shared value is a sum over the batch,
 docs/numerics.md).
 """
 
@@ -131,9 +131,18 @@ class Tower:
             around = [other for other, _ in self.layers[i + 1 :]]
             if plain and name == "vmap" and not any(o in REVERSE for o in around):
                 made = looped(made, n)
-            elif not (plain and name in SAME and not (name == "custom_vjp" and twice(around))):
+            elif not (plain and name in SAME and not (name == "custom_vjp" and self.rule_counts(i))):
                 made = LAYERS[name](made, n)
         return made
+
+    def rule_counts(self, i: int) -> bool:
+        """Whether a reverse rule at layer i has bits of its own: differentiated again, mapped with a shared argument.
+
+        Of a shared argument the rule gives each entry's whole cotangent, which is then summed over the batch; without
+        the rule every use of it is.
+        """
+        around = self.layers[i + 1 :]
+        return twice([name for name, _ in around]) or any(name == "vmap" and n % 2 for name, n in around)
 
     def inputs(self, dtype: Any) -> list[Any]:
         """Arguments in a dtype."""
