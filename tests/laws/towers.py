@@ -2,8 +2,8 @@
 
 ``Tower.build(plain=False)`` is the tower as written. ``build(plain=True)`` is what the laws say it equals to the bit:
 ``jit``, ``checkpoint`` and custom rules left out (a reverse rule not always: ``Tower.rule_counts``), and a ``vmap``
-written as a Python loop where no reverse mode is around it (there the cotangent of a shared value is a sum over the batch,
-docs/numerics.md).
+written as a Python loop where no reverse mode is around it (there the cotangent of a shared value is a sum over the
+batch, docs/numerics.md).
 """
 
 from __future__ import annotations
