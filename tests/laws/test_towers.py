@@ -125,6 +125,14 @@ def test_reverse_rule_mapped_with_a_shared_argument() -> None:
     assert has_the_bits_of_the_plain_tower(tower) == "bits"
 
 
+def test_one_sum_as_values_of_two_shapes() -> None:
+    """Tangents of a maximum, alone and repeated along a batch: each result has memory of its own shape."""
+    recipe = Recipe(((3,), (3,)), (("tanh", 0, 1, 1), ("cumsum", 0, 0, 0), ("max", 2, 3, 3)), 40)
+    tower = Tower(recipe, (("vmap", 8), ("linearize", 5), ("vmap", 3), ("linearize", 5)))
+
+    assert has_the_bits_of_the_plain_tower(tower) == "bits"
+
+
 @pytest.mark.slow
 def test_ten_thousand_towers() -> None:
     """New towers in every run."""

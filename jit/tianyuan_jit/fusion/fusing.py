@@ -76,6 +76,7 @@ class Mapped:
 
 
 Value = Leaf | Member | Lazy | Mapped
+Kept = tuple[int, int, Ints]  # a value in memory: cluster, node, axes
 
 
 def fuse(program: Program) -> FusedProgram:
@@ -95,7 +96,7 @@ class _Walk:
     ready: dict[int, int] = field(factory=dict[int, int])  # by buffer: the index of the kernel that writes it
     kernels: list[Cluster | Kernel] = field(factory=list[Cluster | Kernel])
     env: dict[int, Value] = field(factory=dict[int, Any])
-    stored: dict[tuple[int, int], Leaf] = field(factory=dict[tuple[int, int], Leaf])  # by cluster and node
+    stored: dict[Kept, Leaf] = field(factory=dict[Kept, Leaf])
     recent: dict[Ints, list[Cluster]] = field(factory=dict[Ints, list[Cluster]])
 
     def result(self) -> FusedProgram:
@@ -172,7 +173,7 @@ class _Walk:
         out = Operand(self.buffer(type, cluster.index), type)
         cluster.contraction = (how, a, b, out)
         member = Member(cluster, cluster.add(Tile(type.dtype)), small, cluster.full)
-        self.stored[cluster.index, member.node] = whole(out.buffer, small)
+        self.stored[cluster.index, member.node, member.axes] = whole(out.buffer, small)
         return self.shaped(member, type)
 
     # ---- element-wise
@@ -308,7 +309,7 @@ class _Walk:
             return _spread(base, value.dims, value.type)
         if isinstance(value, Lazy):
             return self.settle(value)
-        key = value.cluster.index, value.node
+        key = value.cluster.index, value.node, value.axes  # a node may stand for values of several shapes
         if key not in self.stored:
             self.stored[key] = whole(self.buffer(value.type, value.cluster.index), value.type)
             value.cluster.store(value, self.stored[key])
