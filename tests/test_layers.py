@@ -30,7 +30,7 @@ FLOORS = [
         "prims.scattering",
     ],
     ["transforms"],
-    ["control", "custom_rules", "callbacks", "collectives", "keys_in_use", "composing"],
+    ["control", "custom_calls", "custom_rules", "callbacks", "collectives", "keys_in_use", "composing"],
     ["functions", "indexing", "linalg", "decompositions", "fft", "special", "random", "printing", "digest"],
     ["compiling", "retracing", "saving"],
     ["nn", "optim", "data", "record", "testing", "aliases", "lax", "cli"],

@@ -177,7 +177,7 @@ class Interpreter:
         raise NotImplementedError
 
     def custom(self, rule: Any, args: Sequence[Array]) -> Sequence[Array]:
-        """The results of a function with a derivative of the user's (``custom_rules.CustomCall``)."""
+        """The results of a function with a derivative of the user's (``custom_calls.CustomCall``)."""
         raise NotImplementedError
 
     def below(self) -> Interpreter:

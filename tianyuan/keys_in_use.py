@@ -23,7 +23,8 @@ from tianyuan.control.looping import While
 from tianyuan.control.recomputation import Checkpoint, Named
 from tianyuan.control.scanning import Scan
 from tianyuan.core import Prim
-from tianyuan.custom_rules import CustomFunction, StopGradient
+from tianyuan.custom_calls import CustomFunction
+from tianyuan.custom_rules import StopGradient
 from tianyuan.errors import KeyReuseError, KeyReuseWarning
 from tianyuan.prims.keys import CloneKey
 from tianyuan.prims.linear import Broadcast, Concatenate, Reshape, Reverse, Slice, Transpose

@@ -2,7 +2,7 @@
 
 import tianyuan.control.branching  # noqa: F401
 from tianyuan.callbacks import Callback, HostFunction
-from tianyuan.custom_rules import CustomFunction
+from tianyuan.custom_calls import CustomFunction
 from tianyuan.parser import parse
 from tianyuan.passes import cse, dce, optimize
 from tianyuan.program import Eqn, Program, Var, verify
