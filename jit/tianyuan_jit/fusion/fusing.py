@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from tianyuan import lowering
 from tianyuan.core import Prim
@@ -24,6 +24,17 @@ from tianyuan_jit.emission.nodes import is_dear
 from tianyuan_jit.fusion.clusters import Cluster, Member
 from tianyuan_jit.fusion.leaves import Ints, Leaf, row_major, viewed, whole
 from tianyuan_jit.fusion.reusing import in_loop, in_place
+from tianyuan_jit.fusion.values import (
+    Lazy,
+    Mapped,
+    Value,
+    clusters_of,
+    mapped,
+    members_of,
+    reads_of,
+    spread,
+    whole_axes,
+)
 from tianyuan_jit.kernels import (
     Apply,
     Fold,
@@ -45,37 +56,6 @@ QUICK = frozenset(("div", "sqrt", "rsqrt"))  # dear ones that the CPU computes i
 DEEP = 40  # 0-d operations in a chain that are computed anew by everyone who needs them
 
 
-@define(eq=False)
-class Lazy:
-    """A 0-d expression: computed wherever it is used, or stored when somebody asks.
-
-    ``after`` is the index of the last kernel it needs, ``members`` the clusters' values it is made of, ``reads`` the
-    buffers, ``depth`` the length of its longest chain.
-    """
-
-    prim: Prim
-    args: tuple[Value, ...]
-    type: ArrayType
-    after: int
-    members: tuple[Member, ...]
-    reads: frozenset[int]
-    depth: int
-    stored: Leaf | None = None
-
-
-@frozen(eq=False)
-class Mapped:
-    """A member under views that keep each of its axes whole: axis i is axis ``dims[i]`` of this value.
-
-    None stands for an axis of extent 1 that a reshape dropped.
-    """
-
-    member: Member
-    type: ArrayType
-    dims: tuple[int | None, ...]
-
-
-Value = Leaf | Member | Lazy | Mapped
 Kept = tuple[int, int, Ints]  # a value in memory: cluster, node, axes
 
 
@@ -195,9 +175,9 @@ class _Walk:
         """A 0-d expression; chains are cut where they get long."""
         shallow = tuple(self.settle(a) if isinstance(a, Lazy) and a.depth >= DEEP else a for a in args)
         after = max((self.available(a) for a in shallow), default=-1)
-        members = {(m.cluster.index, m.node): m for a in shallow for m in _members(a)}
+        members = {(m.cluster.index, m.node): m for a in shallow for m in members_of(a)}
         depth = 1 + max((a.depth for a in shallow if isinstance(a, Lazy)), default=0)
-        reads = frozenset[int]().union(*map(_reads, shallow))
+        reads = frozenset[int]().union(*map(reads_of, shallow))
         return Lazy(prim, shallow, type, after, tuple(members.values()), reads, depth)
 
     def begin(self, domain: Ints) -> Cluster:
@@ -209,7 +189,7 @@ class _Walk:
 
     def candidates(self, args: Sequence[Value], shape: Ints) -> list[Cluster]:
         """Clusters that might take an equation, best first."""
-        own = {c.index: c for a in args for c in _clusters(a)}
+        own = {c.index: c for a in args for c in clusters_of(a)}
         found = [own[i] for i in sorted(own, reverse=True)][:1]
         read = {a.buffer for a in args if isinstance(a, Leaf) and a.buffer is not None}
         for c in reversed(self.recent.get(shape, [])[-4:]):
@@ -256,7 +236,7 @@ class _Walk:
 
     def may_follow(self, cluster: Cluster, args: Sequence[Value]) -> bool:
         """Whether an equation over the full domain may depend on these: after a Fold, rows must be short."""
-        if not any(cluster.after[m.node] for a in args for m in _members(a) if m.cluster is cluster):
+        if not any(cluster.after[m.node] for a in args for m in members_of(a) if m.cluster is cluster):
             return True
         rows, columns = _sizes(cluster, cluster.outer), _sizes(cluster, cluster.folded or ())
         trailing = cluster.folded and cluster.folded[-1] == len(cluster.domain) - 1
@@ -306,7 +286,7 @@ class _Walk:
             return value
         if isinstance(value, Mapped):
             base = self.leaf(value.member)
-            return _spread(base, value.dims, value.type)
+            return spread(base, value.dims, value.type)
         if isinstance(value, Lazy):
             return self.settle(value)
         key = value.cluster.index, value.node, value.axes  # a node may stand for values of several shapes
@@ -319,7 +299,7 @@ class _Walk:
 
     def keep(self, value: Member, leaf: Leaf) -> None:
         """A contraction's own result, wanted beside what its epilogue makes of it: a write like the others."""
-        if all(w.node != value.node for w in value.cluster.writes):
+        if all(w.view.buffer != leaf.buffer for w in value.cluster.writes):
             value.cluster.store(value, leaf)
 
     def settle(self, value: Lazy) -> Leaf:
@@ -383,8 +363,8 @@ class _Walk:
             value = self.settle(value) if type.shape else value
         if value.type.shape == type.shape and isinstance(how, lowering.Reshape):
             return value
-        if isinstance(value, Member | Mapped) and (dims := _whole_axes(how, value.type.shape, type.shape)) is not None:
-            return _mapped(value, dims, type)
+        if isinstance(value, Member | Mapped) and (dims := whole_axes(how, value.type.shape, type.shape)) is not None:
+            return mapped(value, dims, type)
         leaf = self.leaf(value)
         made = viewed(leaf, how, type)
         return made if made is not None else viewed(self.copy(leaf), how, type) or self.unreachable()
@@ -481,26 +461,6 @@ def _programs(how: Any) -> tuple[Program, ...]:
     return how.programs if isinstance(how, lowering.Branch) else (how.program,)
 
 
-def _members(value: Value) -> Sequence[Member]:
-    if isinstance(value, Member):
-        return [value]
-    if isinstance(value, Mapped):
-        return [value.member]
-    return value.members if isinstance(value, Lazy) and value.stored is None else []
-
-
-def _reads(value: Value) -> frozenset[int]:
-    """The buffers that a 0-d expression reads itself."""
-    leaf = value.stored if isinstance(value, Lazy) else value
-    if isinstance(leaf, Leaf):
-        return frozenset(() if leaf.buffer is None else (leaf.buffer,))
-    return value.reads if isinstance(value, Lazy) else frozenset()
-
-
-def _clusters(value: Value) -> list[Cluster]:
-    return [m.cluster for m in _members(value)]
-
-
 def _sizes(cluster: Cluster, axes: Ints) -> int:
     size = 1
     for a in axes:
@@ -529,32 +489,6 @@ def _folded_last(leaf: Leaf, axes: Ints) -> tuple[Leaf, Ints]:
     order = (*(a for a in range(rank) if a not in axes), *axes)
     type = leaf.type.with_shape(leaf.type.shape[a] for a in order)
     return evolve(leaf, type=type, strides=tuple(leaf.strides[a] for a in order)), tuple(range(rank - len(axes), rank))
-
-
-def _whole_axes(how: Any, old: Ints, new: Ints) -> tuple[int | None, ...] | None:
-    """Where each axis goes under a view that keeps axes whole; None for other views, or if one of size 1 goes."""
-    if isinstance(how, lowering.Broadcast):
-        return how.dims
-    if not isinstance(how, lowering.Reshape) or [n for n in old if n != 1] != [n for n in new if n != 1]:
-        return None
-    places = iter(d for d, n in enumerate(new) if n != 1)
-    return tuple(next(places) if n != 1 else None for n in old)
-
-
-def _mapped(value: Member | Mapped, dims: Sequence[int | None], type: ArrayType) -> Member | Mapped:
-    if isinstance(value, Mapped):
-        dims = tuple(None if d is None else dims[d] for d in value.dims)
-        value = value.member
-    same = type.shape == value.type.shape and tuple(dims) == tuple(range(len(dims)))
-    return value if same else Mapped(value, type, tuple(dims))
-
-
-def _spread(leaf: Leaf, dims: Sequence[int | None], type: ArrayType) -> Leaf:
-    strides = [0] * len(type.shape)
-    for d, s in zip(dims, leaf.strides, strict=True):
-        if d is not None:
-            strides[d] = s
-    return evolve(leaf, type=type, strides=tuple(strides))
 
 
 def _places(type: ArrayType, low: Ints, steps: Ints, buffer: int, part: ArrayType) -> Leaf:
