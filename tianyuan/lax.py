@@ -137,9 +137,9 @@ def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axi
 
 
 def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> ty.Array:
-    """Running sums along an axis, from its end with ``reverse``."""
+    """Running sums along an axis, from its end with ``reverse``, in the operand's dtype."""
     x = ty.asarray(operand)
-    return ty.flip(ty.cumsum(ty.flip(x, axis=axis), axis), axis=axis) if reverse else ty.cumsum(x, axis)
+    return ty.flip(cumsum(ty.flip(x, axis=axis), axis), axis=axis) if reverse else ty.cumsum(x, axis, dtype=x.dtype)
 
 
 def sort(operand: Any, dimension: int = -1) -> ty.Array:

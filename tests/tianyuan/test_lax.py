@@ -57,6 +57,8 @@ def test_integers_keep_their_dtype() -> None:
 
     assert lax.reduce_sum(small, (0,)).dtype == ty.int8
     assert lax.reduce_prod(small, (0,)).dtype == ty.int8
+    assert lax.cumsum(small).dtype == ty.int8
+    assert lax.cumsum(small, reverse=True).dtype == ty.int8
 
 
 def test_out_of_bounds_raises() -> None:

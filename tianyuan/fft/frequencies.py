@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from tianyuan.array import Array
 from tianyuan.eager import from_numpy
-from tianyuan.errors import ArrayTypeError, ShapeError
-from tianyuan.functions.operands import Axis, array, many_axes
+from tianyuan.errors import ArrayTypeError
+from tianyuan.fft.planning import checked_length
+from tianyuan.functions.operands import Axis, array, check_device, many_axes
 from tianyuan.prims.linear import concatenate, slice_axis
 from tianyuan.types import DEFAULT_FLOAT, as_dtype
 
 
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Array:
     """The frequencies k/(d·n), k = 0, 1, .., (n-1)//2, -(n//2), .., -1, of ``fft`` for samples ``d`` apart."""
-    count = _count("fftfreq", n)
+    check_device("fftfreq", device)
+    count = checked_length("fftfreq", n)
     return _frequencies("fftfreq", np.roll(np.arange(count) - count // 2, -(count // 2)), count, d, dtype)
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Array:
     """The frequencies k/(d·n), k = 0, 1, .., n//2, of ``rfft`` for samples ``d`` apart."""
-    count = _count("rfftfreq", n)
+    check_device("rfftfreq", device)
+    count = checked_length("rfftfreq", n)
     return _frequencies("rfftfreq", np.arange(count // 2 + 1), count, d, dtype)
-
-
-def _count(who: str, n: Any) -> int:
-    try:
-        count = operator.index(n)
-    except TypeError:
-        raise ArrayTypeError(f"{who}: n is a Python int, got {n!r}; a shape cannot depend on traced values") from None
-    if count < 1:
-        raise ShapeError(f"{who}: n must be at least 1, got {count}")
-    return count
 
 
 def _frequencies(who: str, k: Any, n: int, d: float, dtype: Any) -> Array:

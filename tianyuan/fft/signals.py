@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from tianyuan.array import Array
 from tianyuan.composing import composed
 from tianyuan.errors import ArrayTypeError, ShapeError
 from tianyuan.fft.butterflies import Pair
+from tianyuan.fft.planning import checked_length
 from tianyuan.fft.sides import real_forward, real_inverse
 from tianyuan.fft.transforming import forward, inverse
 from tianyuan.functions.operands import floating, in_f32, one_axis
@@ -138,16 +138,6 @@ def _real_input(who: str, value: Any) -> Array:
     return x
 
 
-def _checked_length(who: str, n: Any) -> int:
-    try:
-        length = operator.index(n)
-    except TypeError:
-        raise ArrayTypeError(f"{who}: a length is a Python int, got {n!r}; it cannot be traced") from None
-    if length < 1:
-        raise ShapeError(f"{who}: a transform has at least 1 point, got {length}")
-    return length
-
-
 def _places(who: str, x: Array, s: Lengths, axes: Lengths) -> tuple[tuple[int, ...], list[int | None]]:
     """The axes, counted from the front, and the length of each where it is given."""
     if axes is None:
@@ -160,7 +150,7 @@ def _places(who: str, x: Array, s: Lengths, axes: Lengths) -> tuple[tuple[int, .
         raise ShapeError(f"{who}: axes must name different axes, at least one, got {tuple(axes)}")
     if s is not None and len(s) != len(found):
         raise ShapeError(f"{who}: s and axes must have one length, got {tuple(s)} and {tuple(axes)}")
-    return found, [None] * len(found) if s is None else [_checked_length(who, n) for n in s]
+    return found, [None] * len(found) if s is None else [checked_length(who, n) for n in s]
 
 
 def _fitted(x: Array, axis: int, n: int) -> Array:
@@ -181,14 +171,14 @@ def _complex(who: str, value: Any, n: int | None, axis: int, norm: str, back: bo
 def _complex_many(who: str, value: Any, s: Lengths, axes: Lengths, norm: str, back: bool) -> Array:
     x = _complex_input(who, value)
     at, lengths = _places(who, x, s, axes)
-    sizes = tuple(_checked_length(who, x.shape[a] if n is None else n) for a, n in zip(at, lengths, strict=True))
+    sizes = tuple(checked_length(who, x.shape[a] if n is None else n) for a, n in zip(at, lengths, strict=True))
     return _run_complex(x, at=at, sizes=sizes, back=back, norm=_checked_norm(who, norm))
 
 
 def _real_many(who: str, value: Any, s: Lengths, axes: Lengths, norm: str) -> Array:
     x = _real_input(who, value)
     at, lengths = _places(who, x, s, axes)
-    sizes = tuple(_checked_length(who, x.shape[a] if n is None else n) for a, n in zip(at, lengths, strict=True))
+    sizes = tuple(checked_length(who, x.shape[a] if n is None else n) for a, n in zip(at, lengths, strict=True))
     return _run_real(x, at=at, sizes=sizes, norm=_checked_norm(who, norm))
 
 
@@ -196,7 +186,7 @@ def _to_real_many(who: str, value: Any, s: Lengths, axes: Lengths, norm: str) ->
     x = _complex_input(who, value)
     at, lengths = _places(who, x, s, axes)
     natural = [*(x.shape[a] for a in at[:-1]), 2 * (x.shape[at[-1]] - 1)]
-    sizes = tuple(_checked_length(who, m if n is None else n) for m, n in zip(natural, lengths, strict=True))
+    sizes = tuple(checked_length(who, m if n is None else n) for m, n in zip(natural, lengths, strict=True))
     return _run_to_real(x, at=at, sizes=sizes, norm=_checked_norm(who, norm))
 
 
