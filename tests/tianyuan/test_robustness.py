@@ -108,7 +108,7 @@ def test_arrays_without_elements(wrap: Wrap, name: str) -> None:
 @pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin"])
 def test_extreme_of_nothing(wrap: Wrap, name: str) -> None:
     """There is none: one error that says so."""
-    with pytest.raises((ty.TianyuanError, ValueError), match="0|empty|no "):
+    with pytest.raises(ty.ShapeError, match="of no elements"):
         wrap(lambda x: getattr(ty, name)(x, axis=0))(ty.zeros((0, 4)))
 
 
@@ -126,7 +126,7 @@ HUGE: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("jitted", [False, True])
 def test_huge_shapes(name: str, jitted: bool) -> None:
     """A memory error that names the size, and the process goes on."""
-    with pytest.raises((MemoryError, ty.TianyuanError), match=r"B\b|bytes|GiB|large|memory"):
+    with pytest.raises((MemoryError, ty.TianyuanError), match="bytes"):
         (ty.jit(HUGE[name]) if jitted else HUGE[name])()
     assert float(ty.sum(ty.ones(3))) == 3.0
 

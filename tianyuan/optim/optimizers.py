@@ -47,7 +47,7 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Opti
 
 
 def _one_minus_power(base: float, steps: ty.Array) -> ty.Array:
-    """1 - base^steps without the cancellation of the difference: 6e-5 of it in f32 at the first step of 0.999."""
+    """1 - base^steps, without the cancellation that this difference has where base is near 1."""
     return -ty.expm1(steps * (math.log(base) if base else -math.inf))
 
 

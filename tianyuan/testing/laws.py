@@ -26,7 +26,7 @@ def check_vmap(f: Fun, args: Any, in_axes: Any = 0) -> None:
         return f(*ty.tree.unflatten(structure, parts))
 
     one_by_one = ty.tree.map(lambda *xs: ty.stack(xs), *(entry(i) for i in range(size)))
-    with said("vmap and a loop"):
+    with _said("vmap and a loop"):
         assert_same_bits(ty.vmap(f, in_axes=in_axes)(*args), one_by_one)
 
 
@@ -43,10 +43,10 @@ def check_laws(f: Fun, *args: Any) -> None:
 
 def _check_machines(f: Fun, args: Any) -> None:
     expected = f(*args)
-    with said("jit and no jit"):
+    with _said("jit and no jit"):
         assert_same_bits(ty.jit(f)(*args), expected)
     for count in (1, 2):
-        with ty.config.override(num_threads=count), said(f"num_threads={count} and {ty.config.num_threads}"):
+        with _said(f"num_threads={count} and {ty.config.num_threads}"), ty.config.override(num_threads=count):
             assert_same_bits(f(*args), expected)
             assert_same_bits(ty.jit(f)(*args), expected)
 
@@ -58,7 +58,7 @@ def _total(results: Any) -> ty.Array:
 
 
 @contextmanager
-def said(which: str) -> Generator[None]:
+def _said(which: str) -> Generator[None]:
     """Names what was compared in an AssertionError."""
     try:
         yield

@@ -86,7 +86,7 @@ def test_refusals(call: Any, words: str) -> None:
 
 def test_vjp_with_auxiliary_and_several_results() -> None:
     """The pullback takes a cotangent of the results' structure."""
-    (s, p), pull, aux = ty.vjp(lambda x: ((ty.sum(x), x * x), "noted"[0:0] or x[0]), X, has_aux=True)
+    (s, p), pull, aux = ty.vjp(lambda x: ((ty.sum(x), x * x), x[0]), X, has_aux=True)
 
     (ct,) = pull((ty.asarray(1.0, dtype=ty.float64), ty.ones_like(p)))
 
