@@ -1,6 +1,6 @@
 """The figures of the first release against JAX and NumPy: training step, chain, products, rows, calls.
 
-    python -m bench.bench_spine [part of a name | --write]     # --write: all, and bench/results/spine.md
+    python -m bench.bench_spine [part of a name | --write]     # --write: all, and a page in bench/results
 
 Needs the ``bench`` extra, and OPENBLAS_CORETYPE unset: NumPy's products are what the environment makes them.
 On a busy machine ``taskset -c 1`` gives every library one core.
@@ -207,7 +207,7 @@ def _process(code: str, **changes: str) -> list[float]:
 
 
 QUESTIONS = (imports, calls, chains, products, rows, steps, first_calls)
-PAGE = Path(__file__).parent / "results" / "spine.md"
+PAGE = Path(__file__).parent / "results" / f"spine-{ty.config.num_threads}-threads.md"
 
 
 def main() -> None:
